@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * rtp_rewriter.h - gives one subscriber's stream gapless sequence numbers and steady timestamps, whatever its source does.
+ * rtp_rewriter.h - gives one subscriber's stream gapless sequence numbers and steady timestamps, whatever its source
+ * does.
  *
  * The source may be switched (another encoding, a resumed track) or have packets left out on purpose (mute, padding):
  * what the subscriber sees has a gap only where a packet was really lost. Also answers the question of a NACK: which
@@ -16,37 +17,41 @@
 #define SFU_REWRITER_HISTORY 1024 /**< numbers sent that a NACK can still name; a power of two */
 
 struct sfu_rtp_rewriter_sent {
-    uint32_t out_low;     /* low 32 bits of the extended number sent; tells whether the slot is current */
-    uint32_t source_low;  /* low 32 bits of the source's extended number */
+    uint32_t out_low;    /* low 32 bits of the extended number sent; tells whether the slot is current */
+    uint32_t source_low; /* low 32 bits of the source's extended number */
 };
 
 struct sfu_rtp_rewriter {
     uint32_t clock_hz;
-    bool has_source;             /* a source is running: the offsets hold */
-    bool started;                /* something was sent */
-    uint64_t source_start;       /* packets of the source before this one are not forwarded */
-    int64_t seq_offset;          /* out = source + offset */
+    bool has_source;       /* a source is running: the offsets hold */
+    bool started;          /* something was sent */
+    uint64_t source_start; /* packets of the source before this one are not forwarded */
+    int64_t seq_offset;    /* out = source + offset */
     uint32_t timestamp_offset_ts;
     uint64_t highest_source;
     uint64_t highest_out;
     uint32_t highest_out_timestamp_ts;
     uint64_t highest_out_us;
-    uint64_t drop_floor;         /* source numbers below this use the previous offset, see the source */
+    uint64_t drop_floor; /* source numbers below this use the previous offset, see the source */
     struct sfu_rtp_rewriter_sent sent[SFU_REWRITER_HISTORY];
 };
 
-/** First number sent is `first_seq` (< 2^15, so that receivers start their rollover counter right); first timestamp `first_timestamp_ts`. */
-void sfu_rtp_rewriter_init(struct sfu_rtp_rewriter *rewriter, uint32_t clock_hz, uint16_t first_seq, uint32_t first_timestamp_ts);
-/** The source changes: the next mapped packet starts a new one and continues right after the last number sent; its timestamp
- *  continues by the time that has passed since. Numbers of the old source are no longer mapped. */
+/** First number sent is `first_seq` (< 2^15, so that receivers start their rollover counter right); first timestamp
+ * `first_timestamp_ts`. */
+void sfu_rtp_rewriter_init(struct sfu_rtp_rewriter *rewriter, uint32_t clock_hz, uint16_t first_seq,
+                           uint32_t first_timestamp_ts);
+/** The source changes: the next mapped packet starts a new one and continues right after the last number sent; its
+ * timestamp continues by the time that has passed since. Numbers of the old source are no longer mapped. */
 void sfu_rtp_rewriter_switch(struct sfu_rtp_rewriter *rewriter);
-/** Maps a packet to be sent now. Returns 0 with the extended number (for the SRTP index) and timestamp, or BASE_ERR_REPLAY: older than
- *  the switch, or a late packet whose place was closed by a drop: do not send. */
-int sfu_rtp_rewriter_map(struct sfu_rtp_rewriter *rewriter, uint64_t now_us, uint64_t source_ext_seq, uint32_t source_timestamp_ts,
-                         uint64_t *out_ext_seq, uint32_t *out_timestamp_ts);
+/** Maps a packet to be sent now. Returns 0 with the extended number (for the SRTP index) and timestamp, or
+ * BASE_ERR_REPLAY: older than the switch, or a late packet whose place was closed by a drop: do not send. */
+int sfu_rtp_rewriter_map(struct sfu_rtp_rewriter *rewriter, uint64_t now_us, uint64_t source_ext_seq,
+                         uint32_t source_timestamp_ts, uint64_t *out_ext_seq, uint32_t *out_timestamp_ts);
 /** The packet is left out on purpose; call in arrival order instead of _map. Later numbers close the gap. */
 void sfu_rtp_rewriter_drop(struct sfu_rtp_rewriter *rewriter, uint64_t source_ext_seq);
-/** Which source packet went out under `out_seq` (from a NACK)? Returns 0 with both extended numbers, or BASE_ERR_NOT_FOUND. */
-int sfu_rtp_rewriter_find(const struct sfu_rtp_rewriter *rewriter, uint16_t out_seq, uint64_t *source_ext_seq, uint64_t *out_ext_seq);
+/** Which source packet went out under `out_seq` (from a NACK)? Returns 0 with both extended numbers, or
+ * BASE_ERR_NOT_FOUND. */
+int sfu_rtp_rewriter_find(const struct sfu_rtp_rewriter *rewriter, uint16_t out_seq, uint64_t *source_ext_seq,
+                          uint64_t *out_ext_seq);
 
 #endif

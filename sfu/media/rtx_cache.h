@@ -2,9 +2,9 @@
 /**
  * rtx_cache.h - the newest packets of one up track, by extended sequence number, for retransmission to subscribers.
  *
- * A ring: the slot of a packet is ext_seq modulo the capacity, so a lookup is one comparison and a packet leaves when its slot is
- * taken by a newer one. The cache owns the packets put into it and gives them back to their pool.
- * Threads: one owner. Allocates in _create only.
+ * A ring: the slot of a packet is ext_seq modulo the capacity, so a lookup is one comparison and a packet leaves when
+ * its slot is taken by a newer one. The cache owns the packets put into it and gives them back to their pool. Threads:
+ * one owner. Allocates in _create only.
  */
 #ifndef CONSILIUM_SFU_MEDIA_RTX_CACHE_H
 #define CONSILIUM_SFU_MEDIA_RTX_CACHE_H
@@ -22,8 +22,8 @@ struct sfu_rtx_cache;
 int sfu_rtx_cache_create(struct sfu_rtx_cache **out, size_t capacity, struct base_pool *pool);
 /** Gives all packets back. NULL is allowed. */
 void sfu_rtx_cache_destroy(struct sfu_rtx_cache *cache);
-/** Takes ownership of `packet` in every case. Returns 0, BASE_ERR_EXISTS (already there: the new copy is given back), or
- *  BASE_ERR_REPLAY (a newer packet holds the slot: given back). */
+/** Takes ownership of `packet` in every case. Returns 0, BASE_ERR_EXISTS (already there: the new copy is given back),
+ * or BASE_ERR_REPLAY (a newer packet holds the slot: given back). */
 int sfu_rtx_cache_put(struct sfu_rtx_cache *cache, struct sfu_packet *packet);
 /** The packet, or NULL. Valid until the next _put. */
 const struct sfu_packet *sfu_rtx_cache_get(const struct sfu_rtx_cache *cache, uint64_t ext_seq);

@@ -17,7 +17,8 @@ struct sfu_seq_unwrap {
     uint64_t highest;
 };
 
-/** The extended number of `seq`. The first one maps to 65536 + seq, so that numbers just before it do not become negative. */
+/** The extended number of `seq`. The first one maps to 65536 + seq, so that numbers just before it do not become
+ * negative. */
 uint64_t sfu_seq_unwrap(struct sfu_seq_unwrap *unwrap, uint16_t seq);
 
 /** The same, without remembering it as seen. */

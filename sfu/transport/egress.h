@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * egress.h - the packets of one loop iteration on their way out, laid down so that the kernel can take them in few calls.
+ * egress.h - the packets of one loop iteration on their way out, laid down so that the kernel can take them in few
+ * calls.
  *
- * Each destination writes its packets one after the other into a chunk of its own; consecutive packets of equal size (the
- * last may be shorter) form a *run*, which the io layer sends as one UDP_SEGMENT (GSO) message. Encryption writes straight
- * into the chunk: nothing is copied again in user space.
+ * Each destination writes its packets one after the other into a chunk of its own; consecutive packets of equal size
+ * (the last may be shorter) form a *run*, which the io layer sends as one UDP_SEGMENT (GSO) message. Encryption writes
+ * straight into the chunk: nothing is copied again in user space.
  *
  * Sans-IO: the io layer (or the simulator) reads the runs, sends them, and calls _reset. No allocation after _create.
  * Measured: 2.5 us a packet alone, 0.7 us in runs of 8, 0.5 us in runs of 16 (loopback, 1,100 bytes).
@@ -17,8 +18,8 @@
 
 #include "sfu/transport/path.h"
 
-#define SFU_EGRESS_CHUNK_BYTES 20480u /**< about 17 full packets: the knee of the curve above */
-#define SFU_EGRESS_RUN_SEGMENTS_MAX 64u /**< UDP_MAX_SEGMENTS of older kernels */
+#define SFU_EGRESS_CHUNK_BYTES      20480u /**< about 17 full packets: the knee of the curve above */
+#define SFU_EGRESS_RUN_SEGMENTS_MAX 64u    /**< UDP_MAX_SEGMENTS of older kernels */
 
 struct sfu_egress;
 
@@ -30,10 +31,11 @@ struct sfu_egress_run {
     uint16_t segment_count;
 };
 
-/** A destination; lies in its owner, zeroed, with `path` set. Changing `path` is allowed at any time: it starts a new run. */
+/** A destination; lies in its owner, zeroed, with `path` set. Changing `path` is allowed at any time: it starts a new
+ * run. */
 struct sfu_egress_dest {
     struct sfu_path path;
-    uint64_t generation;   /* iteration of the chunk below; older: none */
+    uint64_t generation; /* iteration of the chunk below; older: none */
     uint8_t *chunk;
     uint32_t used;
     uint32_t run_index;
@@ -50,8 +52,8 @@ struct sfu_egress_counters {
 int sfu_egress_create(struct sfu_egress **out, size_t chunk_max);
 void sfu_egress_destroy(struct sfu_egress *egress);
 
-/** Room for one packet of up to max_bytes (<= 2048), 8 bytes aligned or not; NULL when the iteration's memory is used up (counted: drop the
- *  packet). Must be followed by _commit, or by nothing (then it never was). */
+/** Room for one packet of up to max_bytes (<= 2048), 8 bytes aligned or not; NULL when the iteration's memory is used
+ * up (counted: drop the packet). Must be followed by _commit, or by nothing (then it never was). */
 uint8_t *sfu_egress_reserve(struct sfu_egress *egress, struct sfu_egress_dest *dest, size_t max_bytes);
 /** The packet just reserved is complete and has `bytes` bytes (> 0). */
 void sfu_egress_commit(struct sfu_egress *egress, struct sfu_egress_dest *dest, size_t bytes);

@@ -17,12 +17,13 @@ union sfu_address {
     struct sockaddr_in6 in6;
 };
 
-/** Compare with sfu_path_equal(); IPv4-mapped IPv6 addresses are turned into IPv4 by the io layer before they come here. */
+/** Compare with sfu_path_equal(); IPv4-mapped IPv6 addresses are turned into IPv4 by the io layer before they come
+ * here. */
 struct sfu_path {
     enum sfu_protocol protocol;
-    uint32_t connection;      /**< TCP: the io layer's id of the connection, unique in the worker's life; UDP: 0 */
+    uint32_t connection; /**< TCP: the io layer's id of the connection, unique in the worker's life; UDP: 0 */
     union sfu_address remote;
-    union sfu_address local;  /**< the address that it was sent to (family AF_UNSPEC: unknown, any will do) */
+    union sfu_address local; /**< the address that it was sent to (family AF_UNSPEC: unknown, any will do) */
 };
 
 bool sfu_path_equal(const struct sfu_path *a, const struct sfu_path *b);

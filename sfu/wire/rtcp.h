@@ -22,13 +22,13 @@ struct sfu_rtcp_report_block {
     int32_t cumulative_lost; /**< 24-bit signed on the wire */
     uint32_t highest_seq;    /**< extended, 32 bits */
     uint32_t jitter_ts;
-    uint32_t last_sr;        /**< middle 32 bits of the SR's NTP time; 0 = none */
+    uint32_t last_sr;             /**< middle 32 bits of the SR's NTP time; 0 = none */
     uint32_t delay_since_last_sr; /**< 1/65536 s */
 };
 
 struct sfu_rtcp_sr {
     uint32_t ssrc;
-    uint64_t ntp;            /**< 32.32 fixed point seconds since 1900 */
+    uint64_t ntp; /**< 32.32 fixed point seconds since 1900 */
     uint32_t rtp_ts;
     uint32_t packet_count;
     uint32_t octet_count;
@@ -51,13 +51,14 @@ enum sfu_rtcp_kind {
 struct sfu_rtcp_item {
     enum sfu_rtcp_kind kind;
     uint32_t sender_ssrc;
-    uint32_t media_ssrc;          /**< NACK, PLI, TWCC; for FIR the n-th entry comes as its own item */
-    struct sfu_rtcp_sr sr;        /**< SR */
-    uint8_t report_block_count;   /**< SR, RR: read them with sfu_rtcp_report_block_at() */
+    uint32_t media_ssrc;        /**< NACK, PLI, TWCC; for FIR the n-th entry comes as its own item */
+    struct sfu_rtcp_sr sr;      /**< SR */
+    uint8_t report_block_count; /**< SR, RR: read them with sfu_rtcp_report_block_at() */
     const uint8_t *report_blocks;
-    uint8_t fir_seq;              /**< FIR */
-    uint64_t remb_bps;            /**< REMB */
-    const uint8_t *body;          /**< NACK: its FCI entries; TWCC: the whole FCI; BYE: the SSRC list; SDES: the CNAME's characters */
+    uint8_t fir_seq;   /**< FIR */
+    uint64_t remb_bps; /**< REMB */
+    const uint8_t
+        *body; /**< NACK: its FCI entries; TWCC: the whole FCI; BYE: the SSRC list; SDES: the CNAME's characters */
     size_t body_bytes;
 };
 
@@ -75,15 +76,19 @@ int sfu_rtcp_read(struct sfu_rtcp_reader *reader, struct sfu_rtcp_item *item);
 /** index < item->report_block_count. */
 void sfu_rtcp_report_block_at(const struct sfu_rtcp_item *item, unsigned index, struct sfu_rtcp_report_block *out);
 
-/** Calls per lost sequence number: expands NACK entry `index` (4 bytes of body each) into seqs[0..17); returns how many. */
+/** Calls per lost sequence number: expands NACK entry `index` (4 bytes of body each) into seqs[0..17); returns how
+ * many. */
 unsigned sfu_rtcp_nack_seqs(const struct sfu_rtcp_item *item, unsigned index, uint16_t seqs[17]);
 
-size_t sfu_rtcp_write_sr(uint8_t *out, size_t out_max, const struct sfu_rtcp_sr *sr, const struct sfu_rtcp_report_block *blocks, unsigned block_count);
-size_t sfu_rtcp_write_rr(uint8_t *out, size_t out_max, uint32_t sender_ssrc, const struct sfu_rtcp_report_block *blocks, unsigned block_count);
+size_t sfu_rtcp_write_sr(uint8_t *out, size_t out_max, const struct sfu_rtcp_sr *sr,
+                         const struct sfu_rtcp_report_block *blocks, unsigned block_count);
+size_t sfu_rtcp_write_rr(uint8_t *out, size_t out_max, uint32_t sender_ssrc, const struct sfu_rtcp_report_block *blocks,
+                         unsigned block_count);
 size_t sfu_rtcp_write_sdes_cname(uint8_t *out, size_t out_max, uint32_t ssrc, const char *cname);
 size_t sfu_rtcp_write_bye(uint8_t *out, size_t out_max, const uint32_t *ssrcs, unsigned ssrc_count);
 /** seqs ascending in sequence-number order; packs them into PID + BLP entries. seq_count >= 1. */
-size_t sfu_rtcp_write_nack(uint8_t *out, size_t out_max, uint32_t sender_ssrc, uint32_t media_ssrc, const uint16_t *seqs, unsigned seq_count);
+size_t sfu_rtcp_write_nack(uint8_t *out, size_t out_max, uint32_t sender_ssrc, uint32_t media_ssrc,
+                           const uint16_t *seqs, unsigned seq_count);
 size_t sfu_rtcp_write_pli(uint8_t *out, size_t out_max, uint32_t sender_ssrc, uint32_t media_ssrc);
 size_t sfu_rtcp_write_fir(uint8_t *out, size_t out_max, uint32_t sender_ssrc, uint32_t media_ssrc, uint8_t fir_seq);
 

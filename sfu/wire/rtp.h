@@ -18,9 +18,9 @@
 #define SFU_RTP_PACKET_MAX_BYTES 1500
 
 struct sfu_rtp_header {
-    bool padding;          /**< P bit; the padding itself is inside the (encrypted) payload */
+    bool padding; /**< P bit; the padding itself is inside the (encrypted) payload */
     bool marker;
-    uint8_t payload_type;  /**< 0..127 */
+    uint8_t payload_type; /**< 0..127 */
     uint8_t csrc_count;
     uint16_t seq;
     uint32_t timestamp_ts;
@@ -36,7 +36,8 @@ int sfu_rtp_parse(const uint8_t *packet, size_t len, struct sfu_rtp_header *out)
 
 /** Length of the RTP padding of a decrypted packet: 0 when P is not set.
  *  Returns 0 with *padding_bytes, or BASE_ERR_MALFORMED (count is 0 or larger than the payload). */
-int sfu_rtp_padding_bytes(const uint8_t *packet, size_t len, const struct sfu_rtp_header *header, size_t *padding_bytes);
+int sfu_rtp_padding_bytes(const uint8_t *packet, size_t len, const struct sfu_rtp_header *header,
+                          size_t *padding_bytes);
 
 /** Writes the 12 fixed bytes (csrc_count 0; X bit from `header->ext_profile != 0`). out has 12 bytes. */
 void sfu_rtp_write_fixed(uint8_t *out, const struct sfu_rtp_header *header);
@@ -49,7 +50,8 @@ enum sfu_rtp_ext_kind {
     SFU_RTP_EXT_RID,           /**< urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id (RFC 8852) */
     SFU_RTP_EXT_RRID,          /**< urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id (RFC 8852) */
     SFU_RTP_EXT_AUDIO_LEVEL,   /**< urn:ietf:params:rtp-hdrext:ssrc-audio-level (RFC 6464) */
-    SFU_RTP_EXT_ABS_SEND_TIME, /**< http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time: 6.18 fixed point seconds, 24 bits */
+    SFU_RTP_EXT_ABS_SEND_TIME, /**< http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time: 6.18 fixed point
+                                  seconds, 24 bits */
     SFU_RTP_EXT_TRANSPORT_CC,  /**< draft-holmer-rmcat-transport-wide-cc-extensions-01: 16-bit sequence number */
     SFU_RTP_EXT_KIND_COUNT
 };
@@ -65,7 +67,8 @@ struct sfu_rtp_ext_map {
     uint8_t kind_of[256];                  /**< enum sfu_rtp_ext_kind by id */
 };
 
-/** Sets one pair. Returns 0, BASE_ERR_INVALID (id 0, 15 or > 255; kind out of range) or BASE_ERR_EXISTS (either is taken). */
+/** Sets one pair. Returns 0, BASE_ERR_INVALID (id 0, 15 or > 255; kind out of range) or BASE_ERR_EXISTS (either is
+ * taken). */
 int sfu_rtp_ext_map_set(struct sfu_rtp_ext_map *map, enum sfu_rtp_ext_kind kind, unsigned id);
 
 #define SFU_RTP_EXT_TEXT_MAX 16 /**< longest mid or rid that we read, with its NUL */
@@ -82,15 +85,16 @@ struct sfu_rtp_ext_values {
     uint16_t transport_seq;
 };
 
-/** Reads the negotiated extensions of a parsed packet, one-byte and two-byte form; unknown ids are skipped, over-long texts ignored.
- *  Returns 0, or BASE_ERR_MALFORMED (an element runs past the block; what was read before it stays in *out). */
+/** Reads the negotiated extensions of a parsed packet, one-byte and two-byte form; unknown ids are skipped, over-long
+ * texts ignored. Returns 0, or BASE_ERR_MALFORMED (an element runs past the block; what was read before it stays in
+ * *out). */
 int sfu_rtp_ext_read(const uint8_t *packet, const struct sfu_rtp_header *header, const struct sfu_rtp_ext_map *map,
                      struct sfu_rtp_ext_values *out);
 
 /** Writes a one-byte-form block (0xBEDE) with those of `values->has` that `map` has an id for, padded to 32 bits, into
  *  out[0..out_max). Returns its bytes including the 4-byte header, or 0 when there is nothing to write or no room.
- *  If not NULL, offset_of[kind] receives where each element's data starts in `out` (0: not written), so that a sender can
- *  patch sequence numbers and send times into a prepared block. */
+ *  If not NULL, offset_of[kind] receives where each element's data starts in `out` (0: not written), so that a sender
+ * can patch sequence numbers and send times into a prepared block. */
 size_t sfu_rtp_ext_write(uint8_t *out, size_t out_max, const struct sfu_rtp_ext_map *map,
                          const struct sfu_rtp_ext_values *values, uint16_t offset_of[SFU_RTP_EXT_KIND_COUNT]);
 

@@ -20,20 +20,21 @@ enum sfu_stun_class { SFU_STUN_REQUEST, SFU_STUN_INDICATION, SFU_STUN_RESPONSE, 
 
 struct sfu_stun_peek {
     enum sfu_stun_class message_class;
-    uint16_t method;              /**< 1 = Binding */
+    uint16_t method; /**< 1 = Binding */
     uint8_t transaction_id[12];
-    const char *local_ufrag;      /**< USERNAME up to ':' ("" if absent); points into the datagram, not terminated */
+    const char *local_ufrag; /**< USERNAME up to ':' ("" if absent); points into the datagram, not terminated */
     size_t local_ufrag_len;
-    const char *remote_ufrag;     /**< USERNAME after ':' */
+    const char *remote_ufrag; /**< USERNAME after ':' */
     size_t remote_ufrag_len;
 };
 
-/** Checks framing (magic cookie, length, attribute bounds) only. Returns 0 or BASE_ERR_MALFORMED / BASE_ERR_TRUNCATED. */
+/** Checks framing (magic cookie, length, attribute bounds) only. Returns 0 or BASE_ERR_MALFORMED / BASE_ERR_TRUNCATED.
+ */
 int sfu_stun_peek(const uint8_t *datagram, size_t len, struct sfu_stun_peek *out);
 
 struct sfu_stun_check {
     bool use_candidate;
-    bool controlling;             /**< ICE-CONTROLLING present (else ICE-CONTROLLED or neither) */
+    bool controlling; /**< ICE-CONTROLLING present (else ICE-CONTROLLED or neither) */
     uint32_t priority;
     uint64_t tie_breaker;
 };
@@ -45,7 +46,8 @@ int sfu_stun_check_request(const uint8_t *datagram, size_t len, const char *pass
 
 /** Builds the success response to `request` with XOR-MAPPED-ADDRESS `mapped`, MESSAGE-INTEGRITY and FINGERPRINT.
  *  Returns bytes written, 0 on failure. out has SFU_STUN_MESSAGE_MAX_BYTES. */
-size_t sfu_stun_write_response(uint8_t *out, const uint8_t *request, size_t request_len, const char *password, const struct sockaddr *mapped);
+size_t sfu_stun_write_response(uint8_t *out, const uint8_t *request, size_t request_len, const char *password,
+                               const struct sockaddr *mapped);
 
 /** Builds an error response (for example 400, 401, 420, 487). */
 size_t sfu_stun_write_error(uint8_t *out, const uint8_t *request, size_t request_len, const char *password, int code);
@@ -53,8 +55,8 @@ size_t sfu_stun_write_error(uint8_t *out, const uint8_t *request, size_t request
 /* ---- the controlling side (bench clients, tests) ---- */
 
 struct sfu_stun_request {
-    const char *username;         /**< "remote_ufrag:local_ufrag" */
-    const char *password;         /**< the peer's */
+    const char *username; /**< "remote_ufrag:local_ufrag" */
+    const char *password; /**< the peer's */
     uint8_t transaction_id[12];
     uint32_t priority;
     uint64_t tie_breaker;
@@ -65,6 +67,7 @@ size_t sfu_stun_write_request(uint8_t *out, const struct sfu_stun_request *reque
 
 /** Validates a response to one of our requests under the peer's password. Returns 0 (success response; *mapped filled),
  *  BASE_ERR_AUTH, BASE_ERR_MALFORMED, or BASE_ERR_NOT_ALLOWED (an error response; *error_code filled). */
-int sfu_stun_check_response(const uint8_t *datagram, size_t len, const char *password, struct sockaddr_storage *mapped, int *error_code);
+int sfu_stun_check_response(const uint8_t *datagram, size_t len, const char *password, struct sockaddr_storage *mapped,
+                            int *error_code);
 
 #endif

@@ -10,28 +10,30 @@
 #include <stdint.h>
 
 struct sfu_vp8_descriptor {
-    bool start_of_frame;     /**< S = 1 and partition index 0 */
-    bool key_frame;          /**< start_of_frame and P = 0 in the VP8 payload header (section 4.3) */
-    bool non_reference;      /**< N */
+    bool start_of_frame; /**< S = 1 and partition index 0 */
+    bool key_frame;      /**< start_of_frame and P = 0 in the VP8 payload header (section 4.3) */
+    bool non_reference;  /**< N */
     bool has_picture_id;
     bool picture_id_15bit;
     uint16_t picture_id;
     bool has_tl0_pic_idx;
     uint8_t tl0_pic_idx;
     bool has_tid;
-    uint8_t tid;             /**< temporal layer, 0..3 */
-    bool layer_sync;         /**< Y */
+    uint8_t tid;     /**< temporal layer, 0..3 */
+    bool layer_sync; /**< Y */
     bool has_key_idx;
     uint8_t key_idx;
     uint8_t descriptor_bytes;
-    uint16_t width;          /**< pixels, of a key frame's start (section 9.1 of RFC 6386); else 0 */
+    uint16_t width; /**< pixels, of a key frame's start (section 9.1 of RFC 6386); else 0 */
     uint16_t height;
 };
 
-/** Parses an RTP payload (decrypted, without padding). Returns 0 or BASE_ERR_TRUNCATED. An empty payload is truncated. */
+/** Parses an RTP payload (decrypted, without padding). Returns 0 or BASE_ERR_TRUNCATED. An empty payload is truncated.
+ */
 int sfu_vp8_parse(const uint8_t *payload, size_t len, struct sfu_vp8_descriptor *out);
 
 /** Writes picture id and TL0PICIDX of `descriptor` back into a payload that it was parsed from (same sizes). */
-void sfu_vp8_patch(uint8_t *payload, const struct sfu_vp8_descriptor *descriptor, uint16_t picture_id, uint8_t tl0_pic_idx);
+void sfu_vp8_patch(uint8_t *payload, const struct sfu_vp8_descriptor *descriptor, uint16_t picture_id,
+                   uint8_t tl0_pic_idx);
 
 #endif

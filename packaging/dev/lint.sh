@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by ./dev: `./dev lint`. Prints each finding; exit code 1 if there was any.
+# shellcheck shell=bash
+
+# lint_step NAME COMMAND...
+lint_step() {
+    local name=$1
+    shift
+    if "$@"; then say "$name: clean"; else say "$name: findings above"; LINT_FAILED=1; fi
+}
+
+c_files() { git -c safe.directory="$TOP" ls-files -co --exclude-standard -- "$@"; }
+
+lint_format() { c_files '*.c' '*.h' | xargs -r clang-format --dry-run -Werror; }
+
+# One file a process, two at a time; GCC's flags that clang does not know are no finding.
+lint_tidy() {
+    build_c release >/dev/null
+    c_files 'base/*.c' 'sfu/*.c' 'signaling/*.c' 'platform/*.c' 'bench/*.c' |
+        xargs -r -P "$(nproc)" -n 4 timeout 300 clang-tidy -p build/release --quiet --warnings-as-errors='*' \
+            --extra-arg=-Wno-unknown-warning-option 2> >(grep -v 'warnings generated\|Suppressed\|Use -header-filter' >&2)
+}
+
+lint_cppcheck() {
+    timeout 600 cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
+        --suppress=missingIncludeSystem -D_GNU_SOURCE -I . -j "$(nproc)" base sfu signaling platform bench
+}
+
+lint_web() { (cd webclient && npm run --silent "$1"); }
+
+lint_main() {
+    LINT_FAILED=0
+    need_packages build lint
+    need_node
+    [ -f webclient/package.json ] && npm_ci webclient
+    lint_step clang-format lint_format
+    lint_step clang-tidy lint_tidy
+    lint_step cppcheck lint_cppcheck
+    if [ -f webclient/package.json ]; then
+        lint_step oxlint lint_web lint
+        lint_step tsc lint_web typecheck
+    fi
+    exit "$LINT_FAILED"
+}

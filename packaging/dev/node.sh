@@ -24,14 +24,14 @@ need_node() {
         cp packaging/node/package.json packaging/node/package-lock.json .cache/node/
         quietly .cache/log/node npm ci --prefix .cache/node --ignore-scripts --no-audit --no-fund ||
             die "$EXIT_NODE" "npm could not install Node.js"
-        ln -s ../node_modules/node-linux-*/bin/node .cache/node/bin/node
-        ln -s ../node_modules/.bin/npm .cache/node/bin/npm
-        stamp_set "$stamp" "$wanted"
+        # npm took the one package that is for this kind of processor.
+        (cd .cache/node/bin && ln -s ../node_modules/node-linux-*/bin/node ../node_modules/.bin/npm ../node_modules/.bin/npx .)
     fi
     PATH=$TOP/.cache/node/bin:$PATH
     export PATH
     hash -r
     node_is_new_enough || die "$EXIT_NODE" "the Node.js in .cache/node does not run on this machine"
+    stamp_set "$stamp" "$wanted"
 }
 
 # npm_ci FOLDER: what its lock file says, only if that or Node.js changed since the last time. No package's install

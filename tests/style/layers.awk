@@ -8,7 +8,7 @@ BEGIN {
     may["sfu/media"] = "base sfu/wire"
     may["sfu/transport"] = "base sfu/wire"
     may["sfu/room"] = "base sfu/wire sfu/media sfu/transport"
-    may["sfu/io"] = "base sfu/wire"
+    may["sfu/io"] = "base sfu/wire sfu/transport"
     may["sfu"] = "base sfu/wire sfu/media sfu/transport sfu/room sfu/io"
     may["signaling"] = "base sfu/sfu.h"
     may["platform"] = "base sfu/sfu.h signaling"

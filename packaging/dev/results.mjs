@@ -6,7 +6,6 @@
 //   results.mjs lines NAME FILE CODE             a program that ends in `N passed, N failed` and prints `FAIL what`
 //   results.mjs vitest NAME FILE | playwright NAME FILE
 //   results.mjs codes NAME FILE                  lines `EXIT-CODE what`
-//   results.mjs single NAME WHAT CODE
 //   results.mjs select names|targets TESTS SUITE PART   prints which of meson's tests, or which targets they need
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -108,7 +107,6 @@ if (mode === 'select') {
           return one(`${name}: ${what}`, code === '0', ` (exit code ${code})`);
         }),
       ),
-    single: () => one(rest[0], rest[1] === '0', ` (exit code ${rest[1]})`),
   }[mode]();
   const lines = [`passed ${result.passed}`, `failed ${result.failed}`, ...result.names.map((n) => `name ${n.split('\n')[0].slice(0, 300)}`)];
   writeFileSync(`build/test/${name}.result`, `${lines.join('\n')}\n`);

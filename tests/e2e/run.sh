@@ -6,8 +6,8 @@
 #   CONSILIUM_STATIC   the built web client  (default: ../../webclient/dist)
 #
 # Firefox does no ICE with 127.0.0.1, so the server needs another address. Where the kernel lets us, everything runs in a
-# network namespace of its own with a veth pair: no port is taken from the machine, nothing leaves it. Elsewhere the
-# machine's own first address is used.
+# network namespace of its own with a veth pair: no port is taken from the machine, nothing leaves it. (The default route
+# leads nowhere; without one Firefox gathers no candidate.) Elsewhere the machine's own first address is used.
 set -eu
 cd "$(dirname "$0")"
 export CONSILIUM_SERVER="${CONSILIUM_SERVER:-$(cd ../.. && pwd)/build/asan/platform/consilium}"
@@ -19,6 +19,7 @@ ip link add e2e0 type veth peer name e2e1
 ip addr add 10.79.0.1/24 dev e2e0
 ip link set e2e0 up
 ip link set e2e1 up
+ip route add default via 10.79.0.2 dev e2e0
 CONSILIUM_E2E_ADDRESS=10.79.0.1
 export CONSILIUM_E2E_ADDRESS
 '

@@ -107,7 +107,7 @@ nothing_outside() {
 # --- a relative link in a document leads somewhere ---
 links() {
     files '*.md' | while IFS= read -r f; do
-        grep -oE '\]\([^)#: ]+' "$f" | cut -c3- | while IFS= read -r target; do
+        grep -oE '\]\([^)# ]+' "$f" | cut -c3- | grep -v ':' | while IFS= read -r target; do
             [ -e "$(dirname "$f")/$target" ] || printf '%s: broken link %s\n' "$f" "$target"
         done
     done

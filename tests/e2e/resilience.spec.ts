@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// What must not disturb a meeting: a server that dies, a socket that drops, a reload, a second tab. Item B7.
+import { test, expect } from './support/fixtures.ts';
+
+/** What a browser writes by itself when nobody answers. */
+const UNREACHABLE = [/WebSocket connection to .* failed/, /Failed to load resource: net::ERR_CONNECTION_(REFUSED|RESET|CLOSED)/, /net::ERR_EMPTY_RESPONSE/];
+
+test.describe('the server goes away', () => {
+  test.use({ expectedErrors: UNREACHABLE });
+
+  test('B7: killed and started again, everybody is back within 5 s, by themselves', async ({ server, room, person }) => {
+    const ana = await person('Ana');
+    const bob = await person('Bob');
+    const eve = await person('Eve');
+    const all = [ana, bob, eve];
+    for (const one of all) await one.enter(room);
+    const everyonesPictures = () =>
+      Promise.all(all.flatMap((one) => all.filter((o) => o !== one).map((other) => one.sees(one.tile(other), other.signature))));
+    await everyonesPictures();
+
+    await server.kill();
+    await Promise.all(all.map((one) => expect(one.get('banner')).toBeVisible()));
+    await server.up();
+    const up = Date.now();
+    // The time is taken in the pages, when each of them shows a new, moving picture of each other person.
+    const back = await everyonesPictures();
+    expect(Math.max(...back) - up, 'ms after the server listens again').toBeLessThan(5000);
+    await expect(ana.get('banner')).toHaveCount(0);
+    for (const one of all) await expect(one.page.locator('[data-testid=tile][data-source=camera]:not([data-self=true])')).toHaveCount(2);
+    await ana.hears(1, 2);
+  });
+
+  test('B7: a clean shutdown is announced, and everybody comes back after it', async ({ server, room, person }) => {
+    const ana = await person('Ana');
+    const bob = await person('Bob');
+    await ana.enter(room);
+    await bob.enter(room);
+    await ana.sees(ana.tile(bob), 1);
+    await bob.control('mic').click();
+    await expect(ana.tile(bob)).toHaveAttribute('data-muted-audio', 'true');
+
+    await server.stop();
+    await expect(ana.get('banner')).toBeVisible();
+    await server.up();
+    await ana.sees(ana.tile(bob), 1);
+    await bob.sees(bob.tile(ana), 0);
+    // Who was muted is still muted: a restart must not open a microphone.
+    await expect(ana.tile(bob)).toHaveAttribute('data-muted-audio', 'true');
+    await ana.hears();
+    await bob.hears(0);
+  });
+});
+
+test('B7: the network is away for a moment: the call goes on, nobody doubles', async ({ room, person }) => {
+  const ana = await person('Ana');
+  const bob = await person('Bob');
+  await ana.enter(room);
+  await bob.enter(room);
+  await ana.sees(ana.tile(bob), 1);
+  const before = await ana.tile(bob).getAttribute('data-participant');
+
+  await bob.context.setOffline(true);
+  await bob.context.setOffline(false);
+  await ana.sees(ana.tile(bob), 1);
+  await bob.sees(bob.tile(ana), 0);
+  await expect(ana.tile(bob)).toHaveCount(1);
+  expect(await ana.tile(bob).getAttribute('data-participant')).toBe(before);
+});
+
+test('B7: a reload leaves no ghost, and neither does a closed tab', async ({ room, person }) => {
+  const ana = await person('Ana');
+  const bob = await person('Bob');
+  await ana.enter(room);
+  await bob.enter(room);
+  await ana.sees(ana.tile(bob), 1);
+
+  await bob.page.reload();
+  await expect(bob.get('prejoin-join')).toBeVisible();
+  await bob.join();
+  await bob.sees(bob.tile(ana), 0);
+  await ana.sees(ana.tile(bob), 1);
+  await expect(ana.tile(bob)).toHaveCount(1);
+  await expect(bob.tile(bob)).toHaveCount(0);
+
+  await bob.page.close();
+  await expect(ana.tile(bob)).toHaveCount(0, { timeout: 5000 });
+  await expect(ana.get('waiting')).toBeVisible();
+});
+
+test('the same person in a second tab takes over from the first', async ({ room, person }) => {
+  const ana = await person('Ana');
+  const bob = await person('Bob');
+  await ana.enter(room);
+  await bob.enter(room);
+  await ana.sees(ana.tile(bob), 1);
+
+  const second = await bob.secondTab();
+  await second.enter(room);
+  await expect(bob.get('replaced')).toBeVisible();
+  await second.sees(second.tile(ana), 0);
+  await ana.sees(ana.tile(bob), 1);
+  await expect(ana.tile(bob)).toHaveCount(1);
+  await bob.hears();
+  expect(second.errors).toEqual([]);
+});
+
+test.describe('a room with a capacity of two', () => {
+  test.use({ serverOptions: ['--room-capacity', '2'] });
+
+  test('the third person is told that the room is full, and gets in when somebody left', async ({ room, person }) => {
+    const ana = await person('Ana');
+    const bob = await person('Bob');
+    const eve = await person('Eve');
+    await ana.enter(room);
+    await bob.enter(room);
+    await eve.open(room);
+    await eve.join();
+    await expect(eve.get('refused')).toHaveAttribute('data-code', 'room_full');
+    await expect(eve.get('refused')).toContainText(/complète|pleine/);
+    await expect(ana.tile(eve)).toHaveCount(0);
+
+    await bob.control('leave').click();
+    await expect(ana.tile(bob)).toHaveCount(0);
+    await eve.get('refused').getByRole('button', { name: 'Réessayer' }).click();
+    await expect(eve.control('leave')).toBeVisible();
+    await eve.sees(eve.tile(ana), 0);
+  });
+});

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Firefox over WebDriver BiDi: a person with Firefox's own fake camera (a picture whose colour changes) and microphone.
+import puppeteer, { type Browser, type Page } from 'puppeteer-core';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SIGNATURES } from './capture.ts';
+import { installProbe } from './probe.ts';
+
+/** of Firefox's fake microphone */
+export const FIREFOX_HZ = 1000;
+
+export class FirefoxPerson {
+  readonly errors: string[] = [];
+
+  private constructor(
+    readonly browser: Browser,
+    readonly page: Page,
+    readonly home: string,
+  ) {}
+
+  static async create(): Promise<FirefoxPerson> {
+    const home = mkdtempSync(join(tmpdir(), 'consilium-firefox-'));
+    const path = process.env['CONSILIUM_FIREFOX'] ?? ['/usr/bin/firefox-esr', '/usr/bin/firefox'].find(existsSync);
+    if (!path) throw new Error('there is no Firefox');
+    const browser = await puppeteer.launch({
+      browser: 'firefox',
+      executablePath: path,
+      headless: true,
+      acceptInsecureCerts: true,
+      env: { ...process.env, HOME: home },
+      extraPrefsFirefox: {
+        'media.navigator.permission.disabled': true,
+        'media.navigator.streams.fake': true,
+        'media.navigator.audio.fake_frequency': FIREFOX_HZ,
+        'media.peerconnection.ice.obfuscate_host_addresses': false,
+        'media.autoplay.default': 0,
+        'media.autoplay.block-webaudio': false,
+        'intl.accept_languages': 'fr-FR, fr',
+      },
+    });
+    const page = await browser.newPage();
+    await page.setViewport({ width: 1000, height: 640 });
+    await page.evaluateOnNewDocument(installProbe, SIGNATURES.map((s) => s.rgb));
+    // Firefox has no running AudioContext without a sound card; its statistics know what it decoded.
+    await page.evaluateOnNewDocument(() => {
+      const all: RTCPeerConnection[] = [];
+      const Original = window.RTCPeerConnection;
+      window.RTCPeerConnection = class extends Original {
+        constructor(configuration?: RTCConfiguration) {
+          super(configuration);
+          all.push(this);
+        }
+      };
+      (window as unknown as { __peerConnections: RTCPeerConnection[] }).__peerConnections = all;
+    });
+    const person = new FirefoxPerson(browser, page, home);
+    page.on('console', (message) => {
+      if (message.type() === 'error') person.errors.push(message.text());
+    });
+    page.on('pageerror', (error) => person.errors.push(String(error)));
+    return person;
+  }
+
+  async enter(link: string, name: string): Promise<void> {
+    await this.page.goto(link);
+    const field = await this.page.waitForSelector('[data-testid=prejoin-name]', { visible: true });
+    await field?.type(name);
+    await this.page.click('[data-testid=prejoin-join]');
+    await this.page.waitForSelector('[data-testid=control-leave]', { visible: true });
+  }
+
+  /** Its tile of `name` shows this signature, and three new frames that differ. */
+  async sees(name: string, signature: number): Promise<void> {
+    await this.page.waitForFunction(
+      (selector: string, colour: number) => {
+        const tile = document.querySelector(selector);
+        return tile !== null && window.__probe.look(tile)?.colour === colour;
+      },
+      { timeout: 20_000, polling: 200 },
+      this.#tile(name),
+      signature,
+    );
+    const contents = await this.page.evaluate(async (selector: string) => {
+      const tile = document.querySelector(selector);
+      const seen = new Set<number | undefined>();
+      for (let i = 0; tile && i < 20 && seen.size < 3; i++) {
+        await window.__probe.frames(tile, 1, 5000);
+        seen.add(window.__probe.look(tile)?.content);
+      }
+      return seen.size;
+    }, this.#tile(name));
+    if (contents < 3) throw new Error(`Firefox: the picture of ${name} stands still`);
+  }
+
+  /** Energy of all audio decoded so far (getStats: totalAudioEnergy). */
+  audioEnergy(): Promise<number> {
+    return this.page.evaluate(async () => {
+      let energy = 0;
+      for (const pc of (window as unknown as { __peerConnections: RTCPeerConnection[] }).__peerConnections)
+        (await pc.getStats()).forEach((s) => {
+          if (s.type === 'inbound-rtp' && s.kind === 'audio') energy += s.totalAudioEnergy ?? 0;
+        });
+      return energy;
+    });
+  }
+
+  click(testId: string): Promise<void> {
+    return this.page.click(`[data-testid=${testId}]`);
+  }
+
+  #tile(name: string): string {
+    return `[data-testid=tile][data-name=${JSON.stringify(name)}][data-source=camera]`;
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    rmSync(this.home, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs inside the page, before any of its scripts: looks at what the page shows and plays. It must be self-contained,
+// for it is sent to the browser as text; it needs nothing of the application but its media elements.
+
+export interface Look {
+  /** which of the colours most of the picture has, -1 for none of them */
+  colour: number;
+  /** 0..1, share of the picture that has it */
+  share: number;
+  /** a number that follows the picture's content */
+  content: number;
+  width: number;
+  height: number;
+}
+
+export interface Probe {
+  /** The picture that this element's first video shows now; null if it has decoded none. */
+  look(element: Element): Look | null;
+  /** Counts frames newly shown by this element's first video until `count` came, and returns when (Date.now()). */
+  frames(element: Element, count: number, timeoutMs: number): Promise<number>;
+  /** Loudest level of each tone, 0..1, in what the page plays aloud during this time. */
+  heard(hz: number[], ms: number): Promise<number[]>;
+}
+
+/** The init script; `palette` are the colours that look() knows. */
+export function installProbe(palette: [number, number, number][]): void {
+  const canvas = document.createElement('canvas');
+  canvas.width = 32;
+  canvas.height = 18;
+  const painter = canvas.getContext('2d', { willReadFrequently: true });
+  let audio: AudioContext | undefined;
+  const taps = new Map<string, AnalyserNode>();
+
+  const videoOf = (element: Element): HTMLVideoElement | null =>
+    element instanceof HTMLVideoElement ? element : element.querySelector('video');
+
+  const distance = (a: number[], b: number[]) => a.reduce((sum, v, i) => sum + ((b[i] ?? 0) - v) ** 2, 0);
+
+  const look = (element: Element): Look | null => {
+    const video = videoOf(element);
+    if (!video || !painter || video.readyState < 2 || video.videoWidth === 0) return null;
+    painter.drawImage(video, 0, 0, canvas.width, canvas.height);
+    const pixels = painter.getImageData(0, 0, canvas.width, canvas.height).data;
+    const votes = palette.map(() => 0);
+    let content = 0;
+    for (let i = 0; i < pixels.length; i += 4) {
+      const rgb = [pixels[i] ?? 0, pixels[i + 1] ?? 0, pixels[i + 2] ?? 0];
+      content += ((rgb[0] ?? 0) + (rgb[1] ?? 0) * 3 + (rgb[2] ?? 0) * 5) * (i / 4 + 1);
+      const nearest = palette.reduce((best, c, at) => (distance(rgb, c) < distance(rgb, palette[best] ?? []) ? at : best), 0);
+      if (distance(rgb, palette[nearest] ?? []) < 6000) votes[nearest] = (votes[nearest] ?? 0) + 1;
+    }
+    const most = votes.reduce((best, n, at) => (n > (votes[best] ?? 0) ? at : best), 0);
+    const share = (votes[most] ?? 0) / (canvas.width * canvas.height);
+    return { colour: share > 0.5 ? most : -1, share, content, width: video.videoWidth, height: video.videoHeight };
+  };
+
+  const frames = (element: Element, count: number, timeoutMs: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const video = videoOf(element);
+      const limit = setTimeout(() => reject(new Error(`fewer than ${count} new frames in ${timeoutMs} ms`)), timeoutMs);
+      if (!video) return;
+      let seen = 0;
+      const next = () => {
+        seen++;
+        if (seen < count) video.requestVideoFrameCallback(next);
+        else {
+          clearTimeout(limit);
+          resolve(Date.now());
+        }
+      };
+      video.requestVideoFrameCallback(next);
+    });
+
+  /** One analyser for each stream that an unmuted, playing element plays. */
+  const analysers = (): AnalyserNode[] => {
+    audio ??= new AudioContext();
+    if (audio.state !== 'running') void audio.resume();
+    const now: AnalyserNode[] = [];
+    for (const element of document.querySelectorAll<HTMLMediaElement>('audio, video')) {
+      const stream = element.srcObject;
+      if (element.muted || element.paused || element.volume === 0 || !(stream instanceof MediaStream)) continue;
+      const tracks = stream.getAudioTracks().filter((t) => t.readyState === 'live' && t.enabled);
+      if (tracks.length === 0) continue;
+      const key = tracks.map((t) => t.id).join();
+      let tap = taps.get(key);
+      if (!tap) {
+        tap = audio.createAnalyser();
+        tap.fftSize = 4096;
+        audio.createMediaStreamSource(new MediaStream(tracks)).connect(tap);
+        taps.set(key, tap);
+      }
+      now.push(tap);
+    }
+    return now;
+  };
+
+  /** Goertzel: the amplitude of one tone in the samples. */
+  const level = (samples: Float32Array, hz: number, rate: number): number => {
+    const w = 2 * Math.cos((2 * Math.PI * hz) / rate);
+    let a = 0;
+    let b = 0;
+    samples.forEach((sample, i) => {
+      const window = 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / samples.length);
+      [a, b] = [sample * window + w * a - b, a];
+    });
+    return (4 * Math.sqrt(Math.max(0, a * a + b * b - w * a * b))) / samples.length;
+  };
+
+  const heard = async (hz: number[], ms: number): Promise<number[]> => {
+    const loudest = hz.map(() => 0);
+    const until = performance.now() + ms;
+    while (performance.now() < until) {
+      for (const tap of analysers()) {
+        const samples = new Float32Array(tap.fftSize);
+        tap.getFloatTimeDomainData(samples);
+        hz.forEach((f, i) => {
+          loudest[i] = Math.max(loudest[i] ?? 0, level(samples, f, tap.context.sampleRate));
+        });
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return loudest;
+  };
+
+  (window as unknown as { __probe: Probe }).__probe = { look, frames, heard };
+}

@@ -26,6 +26,11 @@ lint_cppcheck() {
         --suppress=missingIncludeSystem -D_GNU_SOURCE -I . -j "$(nproc)" base sfu signaling platform bench
 }
 
+# What is told apart on purpose: exit codes used by the file that sources another, words split into arguments.
+lint_shell() {
+    c_files '*.sh' dev .ci/run | xargs -r shellcheck -x -e SC1091,SC2016,SC2034,SC2054,SC2086,SC2329
+}
+
 lint_web() { (cd webclient && npm run --silent "$1"); }
 
 lint_main() {
@@ -36,6 +41,7 @@ lint_main() {
     lint_step clang-format lint_format
     lint_step clang-tidy lint_tidy
     lint_step cppcheck lint_cppcheck
+    lint_step shellcheck lint_shell
     if [ -f webclient/package.json ]; then
         lint_step oxlint lint_web lint
         lint_step tsc lint_web typecheck

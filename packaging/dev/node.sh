@@ -17,7 +17,7 @@ need_node() {
     wanted=$(sha256sum <packaging/node/package-lock.json)
     stamp=.cache/node/stamp
     if ! stamp_is "$stamp" "$wanted"; then
-        command -v npm >/dev/null && command -v node >/dev/null || need_packages node
+        { command -v npm && command -v node; } >/dev/null || need_packages node
         say "the system's Node.js ($(node --version)) is too old for the web client: installing a newer one in .cache/node"
         rm -rf .cache/node
         mkdir -p .cache/node/bin

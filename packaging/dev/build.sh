@@ -11,7 +11,8 @@ setup_c() {
     asan) options=(-Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false) ;;
     tsan) options=(-Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false) ;;
     fuzz)
-        options=(-Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true)
+        options=(-Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
+            -Dc_args=-fsanitize=fuzzer-no-link)
         local -x CC=clang
         ;;
     esac

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/client/histogram.h"
+
+static unsigned bucket_of(uint64_t value)
+{
+    if (value < BENCH_HISTOGRAM_STEPS)
+        return (unsigned)value;
+    unsigned exponent = 63u - (unsigned)__builtin_clzll(value); /* >= 5 */
+    unsigned step = (unsigned)(value >> (exponent - 5)) & (BENCH_HISTOGRAM_STEPS - 1);
+    unsigned bucket = (exponent - 4) * BENCH_HISTOGRAM_STEPS + step;
+    return bucket < BENCH_HISTOGRAM_BUCKETS ? bucket : BENCH_HISTOGRAM_BUCKETS - 1;
+}
+
+static uint64_t value_of(unsigned bucket)
+{
+    if (bucket < BENCH_HISTOGRAM_STEPS)
+        return bucket;
+    unsigned exponent = bucket / BENCH_HISTOGRAM_STEPS + 4;
+    uint64_t step = bucket % BENCH_HISTOGRAM_STEPS;
+    return (BENCH_HISTOGRAM_STEPS + step) << (exponent - 5);
+}
+
+void bench_histogram_add(struct bench_histogram *histogram, uint64_t value)
+{
+    histogram->buckets[bucket_of(value)]++;
+    histogram->count++;
+    histogram->sum += value;
+    if (value > histogram->max)
+        histogram->max = value;
+}
+
+void bench_histogram_merge(struct bench_histogram *histogram, const struct bench_histogram *other)
+{
+    for (unsigned i = 0; i < BENCH_HISTOGRAM_BUCKETS; i++)
+        histogram->buckets[i] += other->buckets[i];
+    histogram->count += other->count;
+    histogram->sum += other->sum;
+    if (other->max > histogram->max)
+        histogram->max = other->max;
+}
+
+uint64_t bench_histogram_quantile(const struct bench_histogram *histogram, double fraction)
+{
+    uint64_t rank = (uint64_t)((double)histogram->count * fraction), seen = 0;
+    for (unsigned i = 0; i < BENCH_HISTOGRAM_BUCKETS; i++) {
+        seen += histogram->buckets[i];
+        if (seen > rank)
+            return value_of(i);
+    }
+    return histogram->max;
+}

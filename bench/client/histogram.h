@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * histogram.h - how long things took: counts by value with at most 3 % error, 0 to 2^40, in fixed memory.
+ *
+ * Linear steps in each power of two, as HdrHistogram has them. All zeroes is an empty histogram.
+ */
+#ifndef CONSILIUM_BENCH_CLIENT_HISTOGRAM_H
+#define CONSILIUM_BENCH_CLIENT_HISTOGRAM_H
+
+#include <stdint.h>
+
+#define BENCH_HISTOGRAM_STEPS   32 /**< in each power of two */
+#define BENCH_HISTOGRAM_BUCKETS (BENCH_HISTOGRAM_STEPS * 36)
+
+struct bench_histogram {
+    uint64_t count, sum, max;
+    uint32_t buckets[BENCH_HISTOGRAM_BUCKETS];
+};
+
+void bench_histogram_add(struct bench_histogram *histogram, uint64_t value);
+/** Adds the counts of `other`. */
+void bench_histogram_merge(struct bench_histogram *histogram, const struct bench_histogram *other);
+/** The value below which `fraction` (0..1) of the entries lie; 0 if there are none. */
+uint64_t bench_histogram_quantile(const struct bench_histogram *histogram, double fraction);
+
+#endif

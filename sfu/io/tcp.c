@@ -78,7 +78,8 @@ int sfu_tcp_create(struct sfu_tcp **out, const struct sfu_tcp_config *config)
 static void release(struct connection *connection)
 {
     struct sfu_tcp *tcp = connection->tcp;
-    sfu_loop_remove(tcp->config.loop, &connection->source);
+    if (connection->source.fd >= 0)
+        sfu_loop_remove(tcp->config.loop, &connection->source);
     base_heap_set(&tcp->timers, &connection->timer, BASE_NEVER_US);
     base_map_remove(&tcp->connections, connection->path.connection);
     tcp->queued_bytes -= connection->queue_used;
@@ -136,12 +137,20 @@ static bool admit(struct connection *connection, uint8_t *frame, size_t len)
                                         .frame_len = len,
                                         .received = connection->in,
                                         .received_len = connection->received};
+    /* Another thread may have the descriptor when the callback returns, so it leaves our loop before. */
+    sfu_loop_remove(tcp->config.loop, &connection->source);
     switch (tcp->config.on_first(tcp->config.user, &first)) {
     case SFU_TCP_KEEP:
+        if (sfu_loop_add(tcp->config.loop, &connection->source, EPOLLIN) != 0) {
+            tcp->counters.refused++;
+            close_connection(connection);
+            return false;
+        }
         connection->pending = false;
         tcp->counters.adopted++;
         return true;
     case SFU_TCP_GIVEN:
+        connection->source.fd = -1;
         release(connection);
         return false;
     case SFU_TCP_REFUSE:

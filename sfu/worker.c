@@ -24,11 +24,13 @@
 #include "sfu/room/engine.h"
 #include "sfu/wire/stun.h"
 
-#define BATCHES_MAX     4     /* recvmmsg calls of one iteration; then timers and messages get their turn */
-#define MESSAGES_MAX    256   /* taken in one iteration, likewise */
-#define PACKET_MAX      32768 /* packets kept for retransmission; the pool grows only as they come */
-#define CHUNK_MAX       2048  /* egress memory of one iteration: 40 MB of addresses, touched only when used */
-#define FLUSH_RUNS      (CHUNK_MAX - SFU_ROOM_CAPACITY_MAX - 24) /* one more packet to a full room still fits */
+#define BATCHES_MAX  4     /* recvmmsg calls of one iteration; then timers and messages get their turn */
+#define MESSAGES_MAX 256   /* taken in one iteration, likewise */
+#define PACKET_MAX   32768 /* packets kept for retransmission; the pool grows only as they come */
+#define CHUNK_MAX    2048  /* egress memory of one iteration: 40 MB of addresses, touched only when used */
+/* One more packet to a full room, or a poll of all participants, must find room beyond these. */
+#define PACKET_RUNS_MAX (CHUNK_MAX - SFU_ROOM_CAPACITY_MAX - 24)
+#define POLL_RUNS_MAX   (CHUNK_MAX / 4)
 #define HOUSEKEEPING_US 1000000u
 
 enum message_kind { MESSAGE_COMMAND, MESSAGE_ADOPT };
@@ -161,15 +163,21 @@ static void flush(struct sfu_worker *worker)
     sfu_egress_reset(egress);
 }
 
+/* Makes room in the egress before more is put there. A chunk in use has one run or more. */
+static void flush_if_above(struct sfu_worker *worker, size_t runs_max)
+{
+    size_t runs;
+    sfu_egress_runs(sfu_engine_egress(worker->engine), &runs);
+    if (runs > runs_max)
+        flush(worker);
+}
+
 static void on_packet(void *user, const struct sfu_path *path, uint8_t *data, size_t len)
 {
     struct sfu_worker *worker = user;
     worker->handled++;
     sfu_engine_on_datagram(worker->engine, worker->now_us, path, data, len);
-    size_t runs;
-    sfu_egress_runs(sfu_engine_egress(worker->engine), &runs);
-    if (runs >= FLUSH_RUNS)
-        flush(worker);
+    flush_if_above(worker, PACKET_RUNS_MAX);
 }
 
 static void on_udp_ready(struct sfu_loop_source *source, uint32_t events)
@@ -352,8 +360,10 @@ static void iterate(struct sfu_worker *worker)
     take_messages(worker);
     receive(worker);
     worker->now_us = base_clock_us();
-    if (sfu_engine_deadline_us(worker->engine) <= worker->now_us)
+    if (sfu_engine_deadline_us(worker->engine) <= worker->now_us) {
+        flush_if_above(worker, POLL_RUNS_MAX);
         sfu_engine_poll(worker->engine, worker->now_us);
+    }
     if (sfu_tcp_deadline_us(worker->tcp) <= worker->now_us)
         sfu_tcp_poll(worker->tcp, worker->now_us);
     if (stop && !worker->stopping) {

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/ring.h"
+#include "sfu/event_queue.h"
 #include "sfu/io/loop.h"
 #include "sfu/io/tcp.h"
 #include "sfu/io/udp.h"
@@ -65,10 +66,7 @@ struct sfu_worker {
     bool stopping;
     uint64_t drain_until_us;
 
-    struct base_ring *events; /* of struct sfu_event */
-    bool events_new;
-    struct sfu_event *overflow; /* events that did not fit into the ring, oldest at overflow_start */
-    size_t overflow_start, overflow_count, overflow_capacity;
+    struct sfu_event_queue *events;
 
     pthread_mutex_t stats_lock;
     struct sfu_worker_stats stats; /* under stats_lock */
@@ -91,62 +89,23 @@ char sfu_worker_ufrag_char(uint32_t index)
 
 /* ---- events upwards --------------------------------------------------------------------------------------------- */
 
-static void keep_event(struct sfu_worker *worker, const struct sfu_event *event)
-{
-    if (worker->overflow_start + worker->overflow_count == worker->overflow_capacity) {
-        if (worker->overflow_start > 0) {
-            memmove(worker->overflow, worker->overflow + worker->overflow_start,
-                    worker->overflow_count * sizeof *worker->overflow);
-            worker->overflow_start = 0;
-        } else {
-            size_t capacity = worker->overflow_capacity > 0 ? 2 * worker->overflow_capacity : 256;
-            struct sfu_event *grown = realloc(worker->overflow, capacity * sizeof *grown);
-            if (grown == NULL) {
-                base_log_error("sfu_event_lost", "worker=%u kind=%d room=%llx", worker->config.index, (int)event->kind,
-                               (unsigned long long)event->room_id);
-                return;
-            }
-            worker->overflow = grown;
-            worker->overflow_capacity = capacity;
-        }
-    }
-    worker->overflow[worker->overflow_start + worker->overflow_count++] = *event;
-}
-
 static void on_event(void *user, const struct sfu_event *event)
 {
     struct sfu_worker *worker = user;
-    worker->events_new = true;
-    if (worker->overflow_count > 0 || base_ring_push(worker->events, event) != 0)
-        keep_event(worker, event);
+    if (sfu_event_queue_put(worker->events, event) != 0)
+        base_log_error("sfu_event_lost", "worker=%u kind=%d room=%llx", worker->config.index, (int)event->kind,
+                       (unsigned long long)event->room_id);
 }
 
 static void pass_events(struct sfu_worker *worker)
 {
-    while (worker->overflow_count > 0 &&
-           base_ring_push(worker->events, &worker->overflow[worker->overflow_start]) == 0) {
-        worker->overflow_start++;
-        worker->overflow_count--;
-        worker->events_new = true;
-    }
-    if (worker->overflow_count == 0)
-        worker->overflow_start = 0;
-    if (worker->events_new) {
-        worker->events_new = false;
+    if (sfu_event_queue_pass(worker->events))
         worker->config.notify(worker->config.user);
-    }
 }
 
 bool sfu_worker_take_event(struct sfu_worker *worker, struct sfu_event *event)
 {
-    if (base_ring_pop(worker->events, event))
-        return true;
-    /* Once the thread is gone, what it could not queue is ours. */
-    if (!worker->joined || worker->overflow_count == 0)
-        return false;
-    *event = worker->overflow[worker->overflow_start++];
-    worker->overflow_count--;
-    return true;
+    return sfu_event_queue_take(worker->events, worker->joined, event);
 }
 
 /* ---- packets ---------------------------------------------------------------------------------------------------- */
@@ -403,7 +362,7 @@ static uint64_t wait_deadline(const struct sfu_worker *worker)
         return 0; /* the socket was not empty */
     uint64_t deadline_us = earliest(sfu_engine_deadline_us(worker->engine), sfu_tcp_deadline_us(worker->tcp));
     deadline_us = earliest(deadline_us, worker->housekeeping_us);
-    if (worker->overflow_count > 0) /* nobody tells us when the taker made room */
+    if (sfu_event_queue_is_behind(worker->events)) /* nobody tells us when the taker made room */
         deadline_us = earliest(deadline_us, worker->now_us + 1000);
     return worker->stopping ? earliest(deadline_us, worker->drain_until_us) : deadline_us;
 }
@@ -526,7 +485,7 @@ int sfu_worker_create(struct sfu_worker **out, const struct sfu_worker_config *c
     pthread_mutex_init(&worker->stats_lock, NULL);
     int err = base_ring_create(&worker->messages, SFU_WORKER_MESSAGES_MAX, sizeof(struct message *));
     if (err == 0)
-        err = base_ring_create(&worker->events, SFU_WORKER_EVENTS_MAX, sizeof(struct sfu_event));
+        err = sfu_event_queue_create(&worker->events, SFU_WORKER_EVENTS_MAX);
     if (err == 0)
         err = create_engine(worker);
     if (err == 0)
@@ -590,8 +549,7 @@ void sfu_worker_destroy(struct sfu_worker *worker)
     sfu_loop_destroy(worker->loop);
     sfu_engine_destroy(worker->engine);
     base_ring_destroy(worker->messages);
-    base_ring_destroy(worker->events);
-    free(worker->overflow);
+    sfu_event_queue_destroy(worker->events);
     pthread_mutex_destroy(&worker->stats_lock);
     free(worker);
 }

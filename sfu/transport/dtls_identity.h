@@ -17,8 +17,12 @@ struct sfu_dtls_identity {
 
 /** For the peer's certificate: SSL's app data is the session. Returns 1 to accept. */
 int sfu_dtls_session_verify(X509_STORE_CTX *store, void *unused);
+/** The BIO's functions. */
 int sfu_dtls_session_bio_write(BIO *bio, const char *data, int len);
 int sfu_dtls_session_bio_read(BIO *bio, char *out, int max);
 long sfu_dtls_session_bio_ctrl(BIO *bio, int command, long number, void *pointer);
+
+/** For tests that give OpenSSL other parameters. */
+SSL *sfu_dtls_session_ssl(struct sfu_dtls_session *session);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Retransmission. OpenSSL times its flights with gettimeofday(), which a sans-IO object must not depend on. So its own
  * timer is set to an hour (further than any handshake lives), and we keep a copy of the datagrams of our last flight
- * and send them again, byte for byte, when the caller's clock says so. To the peer that is a network that duplicates:
- * what it has, its replay check drops; what it lacks, it takes. Its answer, if lost, is repeated by its own timer.
- * OpenSSL tells where a flight begins: it stops its timer (BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT with zero) when a whole
- * flight of the peer has been read.
+ * and send them again when the caller's clock says so. OpenSSL tells where a flight begins: it stops its timer
+ * (BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT with zero) when a whole flight of the peer has been read.
+ * A repeated record needs a new sequence number (RFC 6347 section 4.2.4), or a peer that saw the record but could not
+ * use it yet drops the repetition as a replay. Records of epoch 0 are not protected: all of ours are numbered here, on
+ * their way out. That leaves Finished, the one encrypted message: peers keep it until they can read it.
  * The last flight (the server's) has no timer on either side. A client that misses it repeats its own last flight;
- * with new record numbers OpenSSL answers by itself, identical bytes (our own client) are answered here. */
+ * if its Finished has a new number, OpenSSL answers by itself, if not (our own client), the answer is given here. */
 #include "sfu/transport/dtls_session.h"
 
 #include <assert.h>
@@ -19,6 +20,7 @@
 #include <openssl/srtp.h>
 #include <openssl/ssl.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "sfu/transport/dtls_identity.h"
 
@@ -30,6 +32,7 @@
 #define HANDSHAKE_LIMIT_US    30000000u
 #define LAST_FLIGHT_PAUSE_US  100000u /* between two answers to repetitions of the peer's last flight */
 #define OPENSSL_TIMER_US      3600000000u
+#define RECORD_HEADER_BYTES   13u /* type 1, version 2, epoch 2, sequence number 6, length 2 */
 #define CONTENT_CHANGE_CIPHER 20u
 #define CONTENT_HANDSHAKE     22u
 #define NEVER                 UINT64_MAX
@@ -47,7 +50,8 @@ struct sfu_dtls_session {
     const uint8_t *in; /* the datagram of the running call */
     size_t in_len;
     uint64_t now_us;
-    uint64_t sent; /* datagrams, ever */
+    uint64_t sent;          /* datagrams, ever */
+    uint64_t record_number; /* of the next record of epoch 0 */
 
     bool started;
     uint64_t limit_us; /* of the handshake; then of answers to a repeated last flight */
@@ -61,21 +65,36 @@ struct sfu_dtls_session {
 
 /* ---- the BIO and callbacks under OpenSSL ---------------------------------------------------------------------- */
 
+static void send_datagram(struct sfu_dtls_session *session, uint8_t *datagram, size_t len)
+{
+    for (size_t at = 0; at + RECORD_HEADER_BYTES <= len;) {
+        if (base_get_be16(datagram + at + 3) == 0) {
+            uint64_t number = session->record_number++;
+            base_put_be16(datagram + at + 5, (uint16_t)(number >> 32));
+            base_put_be32(datagram + at + 7, (uint32_t)number);
+        }
+        at += RECORD_HEADER_BYTES + base_get_be16(datagram + at + 11);
+    }
+    session->sent++;
+    session->config.send(session->config.user, datagram, len);
+}
+
 int sfu_dtls_session_bio_write(BIO *bio, const char *data, int len)
 {
     struct sfu_dtls_session *session = BIO_get_data(bio);
+    uint8_t datagram[2 * DATAGRAM_MAX_BYTES];
     BIO_clear_retry_flags(bio);
-    if (len <= 0)
-        return 0;
+    if (len <= 0 || (size_t)len > sizeof datagram)
+        return -1;
     size_t bytes = (size_t)len;
+    memcpy(datagram, data, bytes);
     if (session->state == SFU_DTLS_HANDSHAKE && session->flight_count < FLIGHT_MAX_DATAGRAMS &&
         bytes <= FLIGHT_MAX_BYTES - session->flight_bytes) {
         memcpy(session->flight + session->flight_bytes, data, bytes);
         session->flight_bytes += bytes;
         session->flight_len[session->flight_count++] = (uint16_t)bytes;
     }
-    session->sent++;
-    session->config.send(session->config.user, (const uint8_t *)data, bytes);
+    send_datagram(session, datagram, bytes);
     return len;
 }
 
@@ -291,8 +310,7 @@ static void resend_flight(struct sfu_dtls_session *session)
 {
     size_t at = 0;
     for (unsigned i = 0; i < session->flight_count; i++) {
-        session->sent++;
-        session->config.send(session->config.user, session->flight + at, session->flight_len[i]);
+        send_datagram(session, session->flight + at, session->flight_len[i]);
         at += session->flight_len[i];
     }
 }
@@ -390,4 +408,9 @@ void sfu_dtls_session_close(struct sfu_dtls_session *session)
     }
     if (session->state == SFU_DTLS_HANDSHAKE || session->state == SFU_DTLS_CONNECTED)
         finish(session, SFU_DTLS_CLOSED, 0);
+}
+
+SSL *sfu_dtls_session_ssl(struct sfu_dtls_session *session)
+{
+    return session->ssl;
 }

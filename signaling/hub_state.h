@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * hub_state.h - what hub, session and rooms share. Internal to signaling/: nothing else includes it.
+ *
+ * Ownership: the hub owns rooms, connections and participants. A participant and its connection point at each other
+ * while the socket is up; a participant ends with the engine's LEFT or REFUSED, or when its room does.
+ */
+#ifndef CONSILIUM_SIGNALING_HUB_STATE_H
+#define CONSILIUM_SIGNALING_HUB_STATE_H
+
+#include <jansson.h>
+
+#include "base/hash.h"
+#include "base/heap.h"
+#include "signaling/hub.h"
+#include "signaling/subscription.h"
+
+#define SIG_QUALITY_UNKNOWN 255
+#define SIG_NO_ID           (-1)
+
+enum sig_timer_kind { SIG_TIMER_CONNECTION, SIG_TIMER_PARTICIPANT, SIG_TIMER_ROOM };
+
+/** A deadline of one of the objects below. */
+struct sig_timer {
+    struct base_heap_node node;
+    enum sig_timer_kind kind;
+};
+
+enum sig_connection_state { SIG_CONNECTION_FIRST, SIG_CONNECTION_JOINING, SIG_CONNECTION_JOINED, SIG_CONNECTION_CLOSED };
+
+struct sig_connection {
+    struct sig_timer timer;
+    struct sig_hub *hub;
+    void *socket;
+    enum sig_connection_state state;
+    struct sig_participant *participant; /**< NULL before a join, and after the participant ended */
+    uint64_t opened_us;
+    uint64_t heard_us;
+    int64_t join_id;         /**< `id` of the join, for its answer; SIG_NO_ID */
+    uint64_t allowance;      /**< messages allowed, in millionths */
+    uint64_t allowance_at_us;
+    unsigned errors;
+    struct sig_connection *previous, *next;
+};
+
+enum sig_participant_state { SIG_PARTICIPANT_JOINING, SIG_PARTICIPANT_IN, SIG_PARTICIPANT_LEAVING };
+
+struct sig_track {
+    uint64_t id;
+    enum sfu_source source;
+    bool muted;
+};
+
+struct sig_participant {
+    struct sig_timer timer;
+    struct sig_hub *hub;
+    uint64_t id;
+    struct sig_room *room;
+    struct sig_connection *connection; /**< NULL: dropped */
+    enum sig_participant_state state;
+    enum sfu_reason leaving; /**< reason of a LEAVE that the engine has not taken yet; SFU_REASON_NONE */
+    uint64_t joined_us;      /**< when JOIN was posted */
+    uint64_t detached_us;    /**< when the socket was dropped */
+    uint64_t offered_us;     /**< when the outstanding `subscribe` was sent */
+    char name[SIG_NAME_MAX];
+    uint32_t rights;
+    uint64_t resume_key; /**< hash of `resume` in the hub's table; valid if resume is not "" */
+    char resume[33];
+    size_t track_count;
+    struct sig_track tracks[SFU_TRACKS_MAX];
+    uint8_t quality; /**< 3..0, SIG_QUALITY_UNKNOWN */
+    bool quality_changed;
+    bool lost[2]; /**< by enum sfu_peer_connection */
+    struct sig_publication publication;
+    struct sig_subscription subscription;
+    struct sig_participant *previous, *next; /* in the room */
+};
+
+struct sig_room {
+    struct sig_timer timer;
+    struct sig_hub *hub;
+    uint64_t id;
+    char name[SIG_ROOM_NAME_MAX];
+    char title[SIG_NAME_MAX];
+    struct sfu_room_policy policy;
+    bool closing; /**< no longer found by name */
+    struct sig_participant *participants;
+    size_t participant_count;
+    uint64_t empty_since_us;
+    uint64_t quality_sent_us;
+    bool quality_pending;
+};
+
+struct sig_hub {
+    struct sig_hub_config config;
+    struct base_heap timers;
+    struct base_map rooms_by_id;
+    struct base_map rooms_by_name; /* keyed hash of the name; names are compared */
+    struct base_map participants;  /* by id */
+    struct base_map resume;        /* keyed hash of the token */
+    uint64_t key[2];
+    uint64_t next_room_id, next_participant_id, next_track_id;
+    struct sig_connection *connections;
+    bool going_down;
+    struct sig_hub_stats stats;
+};
+
+/* ---- hub.c ---------------------------------------------------------------------------------------------------- */
+
+uint64_t sig_hub_hash(const struct sig_hub *hub, const char *text);
+int sig_hub_post(struct sig_hub *hub, const struct sfu_command *command);
+/** Sets the timer; without memory the object keeps its old deadline. */
+void sig_hub_set_timer(struct sig_hub *hub, struct sig_timer *timer, uint64_t deadline_us);
+
+/* ---- session.c ------------------------------------------------------------------------------------------------ */
+
+/** Sends and frees `message` (NULL is allowed: nothing happens, no memory). */
+void sig_session_send(struct sig_connection *connection, json_t *message);
+/** An `error`; the 20th closes. `id`: of the request, or SIG_NO_ID. */
+void sig_session_error(struct sig_connection *connection, uint64_t now_us, int64_t id, const char *code,
+                       const char *text);
+void sig_session_refuse(struct sig_connection *connection, uint64_t now_us, int64_t id, const char *code,
+                        const struct sig_room *room);
+/** `closing` and then the close; the participant, if any, is detached. */
+void sig_session_closing(struct sig_connection *connection, uint64_t now_us, const char *reason, bool reconnect,
+                         enum sig_close_code code);
+/** Closes without a last message; the participant, if any, is detached and may resume. */
+void sig_session_close(struct sig_connection *connection, uint64_t now_us, enum sig_close_code code);
+/** The engine let the participant in, or it resumed: the whole state. */
+void sig_session_welcome(struct sig_participant *participant, uint64_t now_us, int64_t id, bool resumed);
+/** Sends the next `subscribe` if there is one to send. */
+void sig_session_negotiate(struct sig_participant *participant, uint64_t now_us);
+void sig_session_on_timer(struct sig_connection *connection, uint64_t now_us);
+
+/* ---- rooms.c -------------------------------------------------------------------------------------------------- */
+
+/** The room of this grant, opened if need be. Returns 0 or what opening it returned (BASE_ERR_FULL, …). */
+int sig_rooms_enter(struct sig_hub *hub, uint64_t now_us, const struct sig_grant *grant, struct sig_room **out);
+/** Makes a participant of the room and asks the engine to let it in. Returns 0 or an error of the engine. */
+int sig_rooms_join(struct sig_hub *hub, uint64_t now_us, struct sig_room *room, const struct sig_grant *grant,
+                   struct sig_connection *connection);
+/** Asks the engine to let go; until its LEFT the participant is LEAVING. */
+void sig_participant_leave(struct sig_participant *participant, uint64_t now_us, enum sfu_reason reason);
+/** The socket is gone: the participant waits for a resume. */
+void sig_participant_detach(struct sig_participant *participant, uint64_t now_us);
+void sig_participant_forget_resume(struct sig_participant *participant);
+void sig_participant_update_timer(struct sig_participant *participant);
+struct sig_track *sig_participant_track(struct sig_participant *participant, uint64_t track_id);
+/** The participant as `welcome` and `participant_joined` show it. */
+json_t *sig_participant_json(const struct sig_participant *participant);
+void sig_participant_on_timer(struct sig_participant *participant, uint64_t now_us);
+void sig_room_on_timer(struct sig_room *room, uint64_t now_us);
+/** {"p9":3,…}: all that are known, or only those that changed; NULL if there are none. */
+json_t *sig_room_quality(struct sig_room *room, bool only_changed);
+/** To everybody whose socket is up and who is in, but for `except` (may be NULL). Frees the message. */
+void sig_room_broadcast(struct sig_room *room, const struct sig_participant *except, json_t *message);
+/** Forgets the participant, its connection stays. */
+void sig_participant_free(struct sig_participant *participant, uint64_t now_us);
+void sig_room_free(struct sig_room *room);
+void sig_room_update_timer(struct sig_room *room);
+void sig_rooms_free_all(struct sig_hub *hub);
+
+/* ---- events.c ------------------------------------------------------------------------------------------------- */
+
+void sig_events_handle(struct sig_hub *hub, uint64_t now_us, const struct sfu_event *event);
+
+#endif

@@ -61,7 +61,7 @@ static const char *refusal(enum sfu_reason reason)
 static void negotiate_all(struct sig_room *room, uint64_t now_us)
 {
     for (struct sig_participant *p = room->participants; p; p = p->next)
-        sig_session_negotiate(p, now_us);
+        sig_session_negotiate_soon(p, now_us);
 }
 
 static void on_joined(struct sig_participant *participant, uint64_t now_us)
@@ -75,6 +75,7 @@ static void on_joined(struct sig_participant *participant, uint64_t now_us)
     }
     struct sig_room *room = participant->room;
     participant->state = SIG_PARTICIPANT_IN;
+    participant->announced = true;
     participant->hub->stats.joins++;
     base_log_info("participant_joined", "room=\"%s\" participant=p%llu participants=%zu", room->name,
                   (unsigned long long)participant->id, room->participant_count);
@@ -82,9 +83,9 @@ static void on_joined(struct sig_participant *participant, uint64_t now_us)
         for (size_t i = 0; p != participant && p->state == SIG_PARTICIPANT_IN && i < p->track_count; i++)
             (void)sig_subscription_add(&participant->subscription, p->tracks[i].source, p->id, p->tracks[i].id);
     }
-    sig_room_broadcast(room, participant,
-                       json_pack("{s:s, s:o}", "type", "participant_joined", "participant",
-                                 sig_participant_json(participant)));
+    sig_room_broadcast(
+        room, participant,
+        json_pack("{s:s, s:o}", "type", "participant_joined", "participant", sig_participant_json(participant)));
     sig_session_welcome(participant, now_us, connection->join_id, false);
 }
 
@@ -101,7 +102,7 @@ static void on_left(struct sig_participant *participant, uint64_t now_us, enum s
 {
     struct sig_connection *connection = participant->connection;
     struct sig_room *room = participant->room;
-    bool was_in = participant->state != SIG_PARTICIPANT_JOINING, reconnect;
+    bool was_in = participant->announced, reconnect;
     base_log_info("participant_left", "room=\"%s\" participant=p%llu reason=%s", room->name,
                   (unsigned long long)participant->id, left_reason(reason));
     if (connection) {
@@ -137,7 +138,7 @@ static void on_track_published(struct sig_participant *participant, uint64_t now
         if (p == participant || p->state != SIG_PARTICIPANT_IN)
             continue;
         (void)sig_subscription_add(&p->subscription, event->source, participant->id, event->track_id);
-        sig_session_negotiate(p, now_us);
+        sig_session_negotiate_soon(p, now_us);
     }
 }
 
@@ -163,8 +164,8 @@ static void on_track_muted(struct sig_participant *participant, const struct sfu
     track->muted = event->muted;
     sig_room_broadcast(participant->room, NULL,
                        json_pack("{s:s, s:o, s:o, s:b, s:s}", "type", "track_muted", "participant",
-                                 sig_id_json('p', participant->id), "track", sig_id_json('t', event->track_id),
-                                 "muted", (int)event->muted, "by",
+                                 sig_id_json('p', participant->id), "track", sig_id_json('t', event->track_id), "muted",
+                                 (int)event->muted, "by",
                                  event->origin == SFU_MUTED_BY_MODERATOR ? "moderator" : "self"));
 }
 

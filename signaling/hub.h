@@ -16,19 +16,19 @@
 #include "signaling/sfu_port.h"
 #include "signaling/tickets.h"
 
-#define SIG_FIRST_MESSAGE_US (10u * 1000000u) /**< join or resume must come within this */
-#define SIG_SILENCE_US       (20u * 1000000u) /**< nothing heard: the socket is dropped */
-#define SIG_RESUME_US        (30u * 1000000u) /**< a participant outlives its socket by this */
-#define SIG_JOIN_US          (10u * 1000000u) /**< the engine must answer a join within this */
-#define SIG_NEGOTIATION_US   (15u * 1000000u) /**< an answer to `subscribe` must come within this */
-#define SIG_ROOM_EMPTY_US    (60u * 1000000u) /**< an empty room is closed after this */
-#define SIG_QUALITY_US       (2u * 1000000u)  /**< `quality` at most this often */
-#define SIG_RETRY_US         (200u * 1000u)   /**< a command that found a full ring is tried again after this */
+#define SIG_FIRST_MESSAGE_US  (10u * 1000000u) /**< join or resume must come within this */
+#define SIG_SILENCE_US        (20u * 1000000u) /**< nothing heard: the socket is dropped */
+#define SIG_RESUME_US         (30u * 1000000u) /**< a participant outlives its socket by this */
+#define SIG_JOIN_US           (10u * 1000000u) /**< the engine must answer a join within this */
+#define SIG_NEGOTIATION_US    (15u * 1000000u) /**< an answer to `subscribe` must come within this */
+#define SIG_ROOM_EMPTY_US     (60u * 1000000u) /**< an empty room is closed after this */
+#define SIG_QUALITY_US        (2u * 1000000u)  /**< `quality` at most this often */
+#define SIG_RETRY_US          (200u * 1000u)   /**< a command that found a full ring is tried again after this */
 #define SIG_MESSAGES_A_SECOND 50u
 #define SIG_MESSAGES_BURST    100u
 #define SIG_ERRORS_MAX        20u /**< this error closes the socket */
 #define SIG_ROOMS_MAX         1000u
-#define SIG_MESSAGE_MAX_BYTES (64u * 1024u) /**< every message but `subscribed` */
+#define SIG_MESSAGE_MAX_BYTES (64u * 1024u)  /**< every message but `subscribed` */
 #define SIG_ANSWER_MAX_BYTES  (640u * 1024u) /**< `subscribed`: SIG_SDP_ANSWER_MAX_BYTES, escaped */
 
 /* Close codes, PROTOCOL.md section 2. */
@@ -63,7 +63,8 @@ int sig_hub_create(struct sig_hub **out, const struct sig_hub_config *config);
 /** Forgets everything, silently; sockets must not be reported afterwards. NULL is allowed. */
 void sig_hub_destroy(struct sig_hub *hub);
 
-/** A socket opened. `socket` is the owner's name for it. Returns NULL without memory or while shutting down: close it. */
+/** A socket opened. `socket` is the owner's name for it. Returns NULL without memory or while shutting down: close it.
+ */
 struct sig_connection *sig_hub_socket_opened(struct sig_hub *hub, uint64_t now_us, void *socket);
 /** A complete text message arrived. */
 void sig_hub_socket_text(struct sig_connection *connection, uint64_t now_us, const char *text, size_t len);

@@ -26,7 +26,12 @@ struct sig_timer {
     enum sig_timer_kind kind;
 };
 
-enum sig_connection_state { SIG_CONNECTION_FIRST, SIG_CONNECTION_JOINING, SIG_CONNECTION_JOINED, SIG_CONNECTION_CLOSED };
+enum sig_connection_state {
+    SIG_CONNECTION_FIRST,
+    SIG_CONNECTION_JOINING,
+    SIG_CONNECTION_JOINED,
+    SIG_CONNECTION_CLOSED
+};
 
 struct sig_connection {
     struct sig_timer timer;
@@ -36,8 +41,8 @@ struct sig_connection {
     struct sig_participant *participant; /**< NULL before a join, and after the participant ended */
     uint64_t opened_us;
     uint64_t heard_us;
-    int64_t join_id;         /**< `id` of the join, for its answer; SIG_NO_ID */
-    uint64_t allowance;      /**< messages allowed, in millionths */
+    int64_t join_id;    /**< `id` of the join, for its answer; SIG_NO_ID */
+    uint64_t allowance; /**< messages allowed, in millionths */
     uint64_t allowance_at_us;
     unsigned errors;
     struct sig_connection *previous, *next;
@@ -70,7 +75,8 @@ struct sig_participant {
     struct sig_track tracks[SFU_TRACKS_MAX];
     uint8_t quality; /**< 3..0, SIG_QUALITY_UNKNOWN */
     bool quality_changed;
-    bool lost[2]; /**< by enum sfu_peer_connection */
+    bool announced; /**< the others know */
+    bool lost[2];   /**< by enum sfu_peer_connection */
     struct sig_publication publication;
     struct sig_subscription subscription;
     struct sig_participant *previous, *next; /* in the room */
@@ -130,6 +136,8 @@ void sig_session_close(struct sig_connection *connection, uint64_t now_us, enum 
 void sig_session_welcome(struct sig_participant *participant, uint64_t now_us, int64_t id, bool resumed);
 /** Sends the next `subscribe` if there is one to send. */
 void sig_session_negotiate(struct sig_participant *participant, uint64_t now_us);
+/** The same at the next sig_hub_poll(), so that all events of a batch go into one offer. */
+void sig_session_negotiate_soon(struct sig_participant *participant, uint64_t now_us);
 void sig_session_on_timer(struct sig_connection *connection, uint64_t now_us);
 
 /* ---- rooms.c -------------------------------------------------------------------------------------------------- */

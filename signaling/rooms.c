@@ -230,16 +230,18 @@ void sig_participant_on_timer(struct sig_participant *participant, uint64_t now_
         sig_participant_leave(participant, now_us, SFU_REASON_LEFT);
         if (connection)
             sig_session_refuse(connection, now_us, connection->join_id, "busy", NULL);
-    } else if (!connection) {
+    } else if (!connection && participant->detached_us + SIG_RESUME_US <= now_us) {
         hub->stats.timeouts++;
         sig_participant_leave(participant, now_us, SFU_REASON_TIMEOUT);
-    } else if (participant->subscription.outstanding) {
+    } else if (connection && participant->subscription.outstanding &&
+               participant->offered_us + SIG_NEGOTIATION_US <= now_us) {
         hub->stats.negotiations_failed++;
         sig_participant_leave(participant, now_us, SFU_REASON_TIMEOUT);
         sig_session_error(connection, now_us, SIG_NO_ID, "negotiation_failed", "no usable answer came in time");
         sig_session_close(connection, now_us, SIG_CLOSE_PROTOCOL_ERROR);
     } else {
-        sig_session_negotiate(participant, now_us); /* an offer that could not be made before */
+        sig_participant_update_timer(participant);
+        sig_session_negotiate(participant, now_us);
     }
 }
 
@@ -269,7 +271,8 @@ json_t *sig_room_quality(struct sig_room *room, bool only_changed)
     json_t *qualities = json_object();
     for (struct sig_participant *p = room->participants; p; p = p->next) {
         char id[24];
-        if (p->quality == SIG_QUALITY_UNKNOWN || p->state != SIG_PARTICIPANT_IN || (only_changed && !p->quality_changed))
+        if (p->quality == SIG_QUALITY_UNKNOWN || p->state != SIG_PARTICIPANT_IN ||
+            (only_changed && !p->quality_changed))
             continue;
         sig_id_text(id, 'p', p->id);
         json_object_set_new(qualities, id, json_integer(p->quality));

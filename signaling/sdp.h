@@ -35,17 +35,17 @@ struct sig_sdp_media {
     bool rejected; /**< port 0 and not bundle-only */
     enum sig_sdp_direction direction;
     char mid[SIG_SDP_MID_MAX];
-    bool has_codec;           /**< Opus (audio) or VP8 (video) is offered; payload types are the client's */
-    uint8_t payload_type;     /**< of Opus or VP8 */
-    uint8_t rtx_payload_type; /**< of the rtx whose apt is payload_type; 0: none */
-    bool transport_cc;        /**< the codec has rtcp-fb transport-cc */
-    uint32_t ssrc;            /**< first of ssrc-group FID, else the first a=ssrc; 0: not said */
-    uint32_t rtx_ssrc;        /**< second of ssrc-group FID; 0: not said */
+    bool has_codec;                    /**< Opus (audio) or VP8 (video) is offered; payload types are the client's */
+    uint8_t payload_type;              /**< of Opus or VP8 */
+    uint8_t rtx_payload_type;          /**< of the rtx whose apt is payload_type; 0: none */
+    bool transport_cc;                 /**< the codec has rtcp-fb transport-cc */
+    uint32_t ssrc;                     /**< first of ssrc-group FID, else the first a=ssrc; 0: not said */
+    uint32_t rtx_ssrc;                 /**< second of ssrc-group FID; 0: not said */
     struct sfu_rtp_ext_map extensions; /**< those we know that the client sends or receives both ways */
     /* what a declined m-section must repeat */
     char name[16];
     char proto[24];
-    char first_format[16];
+    char first_format[32];
 };
 
 /** A parsed description. The transport is the one that carries the bundle. */

@@ -328,8 +328,7 @@ static int media_attribute(struct parser *p, struct span line)
 {
     struct span value;
     if (after(line, "mid:", &value))
-        return copy_word(value, p->media->mid, sizeof p->media->mid) ? BASE_OK
-                                                                     : fail(p, BASE_ERR_MALFORMED, "bad mid");
+        return copy_word(value, p->media->mid, sizeof p->media->mid) ? BASE_OK : fail(p, BASE_ERR_MALFORMED, "bad mid");
     if (equals(line, "rtcp-mux"))
         p->section.rtcp_mux = true;
     else if (equals(line, "bundle-only"))
@@ -542,8 +541,7 @@ static int parse_lines(struct parser *p, const char *sdp, size_t len)
     return end_section(p);
 }
 
-int sig_sdp_parse(struct sig_sdp *out, enum sig_sdp_type type, const char *sdp, size_t len,
-                  struct sig_sdp_error *error)
+int sig_sdp_parse(struct sig_sdp *out, enum sig_sdp_type type, const char *sdp, size_t len, struct sig_sdp_error *error)
 {
     memset(out, 0, sizeof *out);
     error->text[0] = '\0';

@@ -53,8 +53,8 @@ void sig_session_error(struct sig_connection *connection, uint64_t now_us, int64
     if (connection->state == SIG_CONNECTION_CLOSED)
         return;
     connection->hub->stats.errors++;
-    sig_session_send(connection, with_id(json_pack("{s:s, s:s, s:s}", "type", "error", "code", code, "message", text),
-                                         "re", id));
+    sig_session_send(connection,
+                     with_id(json_pack("{s:s, s:s, s:s}", "type", "error", "code", code, "message", text), "re", id));
     if (++connection->errors >= SIG_ERRORS_MAX)
         sig_session_close(connection, now_us,
                           strcmp(code, "rate_limited") == 0 ? SIG_CLOSE_TIMING : SIG_CLOSE_PROTOCOL_ERROR);
@@ -80,8 +80,8 @@ void sig_session_refuse(struct sig_connection *connection, uint64_t now_us, int6
                         const struct sig_room *room)
 {
     bool retry = strcmp(code, "busy") == 0 || strcmp(code, "room_full") == 0 || strcmp(code, "room_not_open") == 0;
-    json_t *message = json_pack("{s:s, s:s, s:s, s:b}", "type", "refused", "code", code, "message", code, "retry",
-                                (int)retry);
+    json_t *message =
+        json_pack("{s:s, s:s, s:s, s:b}", "type", "refused", "code", code, "message", code, "retry", (int)retry);
     if (room && strcmp(code, "room_not_open") == 0)
         json_object_set_new(message, "opens_at", time_json(room->policy.opens_wall_us));
     connection->hub->stats.refused++;
@@ -151,18 +151,16 @@ void sig_session_welcome(struct sig_participant *participant, uint64_t now_us, i
         if (p != participant && p->state == SIG_PARTICIPANT_IN)
             json_array_append_new(others, sig_participant_json(p));
     }
-    json_t *message =
-        json_pack("{s:s, s:i, s:b, s:o, s:s, s:o, s:o, s:[], s:o}", "type", "welcome", "version", 1, "resumed",
-                  (int)resumed, "participant", sig_id_json('p', participant->id), "resume", participant->resume, "room",
-                  room_json(participant->room), "rights", rights_json(participant->rights), "ice_servers",
-                  "participants", others);
+    json_t *message = json_pack("{s:s, s:i, s:b, s:o, s:s, s:o, s:o, s:[], s:o}", "type", "welcome", "version", 1,
+                                "resumed", (int)resumed, "participant", sig_id_json('p', participant->id), "resume",
+                                participant->resume, "room", room_json(participant->room), "rights",
+                                rights_json(participant->rights), "ice_servers", "participants", others);
     sig_session_send(connection, with_id(message, "re", id));
     sig_session_send(connection, sig_room_quality(participant->room, false));
     for (int pc = SFU_PUBLISH; resumed && pc <= SFU_SUBSCRIBE; pc++) {
         if (participant->lost[pc])
-            sig_session_send(connection,
-                             json_pack("{s:s, s:s, s:s}", "type", "connection", "pc",
-                                       pc == SFU_PUBLISH ? "publish" : "subscribe", "state", "lost"));
+            sig_session_send(connection, json_pack("{s:s, s:s, s:s}", "type", "connection", "pc",
+                                                   pc == SFU_PUBLISH ? "publish" : "subscribe", "state", "lost"));
     }
     if (resumed && participant->subscription.outstanding) {
         participant->offered_us = now_us;
@@ -172,13 +170,24 @@ void sig_session_welcome(struct sig_participant *participant, uint64_t now_us, i
     sig_session_negotiate(participant, now_us);
 }
 
+static bool can_negotiate(const struct sig_participant *participant)
+{
+    const struct sig_connection *connection = participant->connection;
+    return connection && connection->state == SIG_CONNECTION_JOINED && participant->state == SIG_PARTICIPANT_IN &&
+           (participant->rights & SFU_RIGHT_SUBSCRIBE) && sig_subscription_due(&participant->subscription);
+}
+
+void sig_session_negotiate_soon(struct sig_participant *participant, uint64_t now_us)
+{
+    if (can_negotiate(participant))
+        sig_hub_set_timer(participant->hub, &participant->timer, now_us);
+}
+
 void sig_session_negotiate(struct sig_participant *participant, uint64_t now_us)
 {
-    struct sig_connection *connection = participant->connection;
     struct sig_hub *hub = participant->hub;
     json_t *message;
-    if (!connection || connection->state != SIG_CONNECTION_JOINED || participant->state != SIG_PARTICIPANT_IN ||
-        !(participant->rights & SFU_RIGHT_SUBSCRIBE) || !sig_subscription_due(&participant->subscription))
+    if (!can_negotiate(participant))
         return;
     int err = sig_subscription_offer(&participant->subscription, &hub->config.port, participant->room->id, &message);
     if (err) {
@@ -189,7 +198,7 @@ void sig_session_negotiate(struct sig_participant *participant, uint64_t now_us)
     }
     hub->stats.subscribe_offers++;
     participant->offered_us = now_us;
-    sig_session_send(connection, message);
+    sig_session_send(participant->connection, message);
     sig_participant_update_timer(participant);
 }
 

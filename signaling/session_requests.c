@@ -145,8 +145,8 @@ bool sig_session_request(const struct sig_request *request, const char *type)
         const char *type;
         void (*handle)(const struct sig_request *request);
     } handlers[] = {
-        {"publish", publish}, {"subscribed", subscribed}, {"mute", mute},
-        {"moderate", moderate}, {"restart", restart}, {"leave", leave},
+        {"publish", publish},   {"subscribed", subscribed}, {"mute", mute},
+        {"moderate", moderate}, {"restart", restart},       {"leave", leave},
     };
     for (size_t i = 0; i < sizeof handlers / sizeof handlers[0]; i++) {
         if (strcmp(type, handlers[i].type) == 0) {

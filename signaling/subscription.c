@@ -147,10 +147,9 @@ static json_t *offer_message(const struct sig_subscription *subscription)
         if (!slot->offered || slot->dead)
             continue;
         snprintf(mid, sizeof mid, "%zu", i);
-        json_array_append_new(tracks,
-                              json_pack("{s:s, s:o, s:o, s:s}", "mid", mid, "participant",
-                                        sig_id_json('p', slot->participant_id), "track",
-                                        sig_id_json('t', slot->offered), "source", sig_source_name(slot->source)));
+        json_array_append_new(
+            tracks, json_pack("{s:s, s:o, s:o, s:s}", "mid", mid, "participant", sig_id_json('p', slot->participant_id),
+                              "track", sig_id_json('t', slot->offered), "source", sig_source_name(slot->source)));
     }
     return json_pack("{s:s, s:I, s:s, s:o}", "type", "subscribe", "rev", (json_int_t)subscription->rev, "sdp",
                      subscription->offer_sdp, "tracks", tracks);
@@ -174,6 +173,7 @@ int sig_subscription_offer(struct sig_subscription *subscription, const struct s
     free(subscription->offer_sdp);
     subscription->offer_sdp = text;
     subscription->offer_ice = ice;
+    subscription->offered_count = subscription->slot_count;
     subscription->rev++;
     subscription->restart = false;
     subscription->outstanding = true;
@@ -219,9 +219,9 @@ static int check_answer(const struct sig_subscription *subscription, const struc
                         struct sig_failure *failure)
 {
     bool declined;
-    if (answer->media_count != subscription->slot_count)
+    if (answer->media_count != subscription->offered_count)
         return fail(failure, BASE_ERR_MALFORMED, "sdp_invalid", "another number of m-sections than in the offer");
-    for (size_t i = 0; i < subscription->slot_count; i++) {
+    for (size_t i = 0; i < subscription->offered_count; i++) {
         const char *wrong = check_media(&subscription->slots[i], i, &answer->media[i], &declined);
         if (!wrong)
             continue;
@@ -236,11 +236,11 @@ static int check_answer(const struct sig_subscription *subscription, const struc
 static int post_tracks(const struct sig_subscription *subscription, const struct sig_sdp *answer,
                        const struct sig_sfu_port *port, uint64_t room_id, uint64_t participant_id)
 {
-    struct sfu_down_track_config *down = calloc(subscription->slot_count, sizeof *down);
+    struct sfu_down_track_config *down = calloc(subscription->offered_count, sizeof *down);
     if (!down)
         return BASE_ERR_NOMEM;
     uint32_t count = 0;
-    for (size_t i = 0; i < subscription->slot_count; i++) {
+    for (size_t i = 0; i < subscription->offered_count; i++) {
         const struct sig_slot *slot = &subscription->slots[i];
         bool declined;
         (void)check_media(slot, i, &answer->media[i], &declined);
@@ -278,7 +278,7 @@ static int apply_answer(struct sig_subscription *subscription, const struct sig_
     err = post_tracks(subscription, answer, port, room_id, participant_id);
     if (err)
         return err;
-    for (size_t i = 0; i < subscription->slot_count; i++) {
+    for (size_t i = 0; i < subscription->offered_count; i++) {
         struct sig_slot *slot = &subscription->slots[i];
         bool declined;
         (void)check_media(slot, i, &answer->media[i], &declined);

@@ -27,13 +27,14 @@ struct sig_subscription {
     struct sig_slot *slots;
     size_t slot_count;
     size_t slot_capacity;
+    size_t offered_count; /**< slots in the latest offer; later ones are not in it */
     uint32_t next_ssrc;
-    uint64_t rev;             /**< of the latest offer */
-    bool outstanding;         /**< it is not answered yet */
-    bool restart;             /**< the next offer has new credentials */
-    char *offer_sdp;          /**< of the outstanding offer */
+    uint64_t rev;     /**< of the latest offer */
+    bool outstanding; /**< it is not answered yet */
+    bool restart;     /**< the next offer has new credentials */
+    char *offer_sdp;  /**< of the outstanding offer */
     struct sfu_ice_credentials offer_ice;
-    uint64_t refused;         /**< tracks for which there was no slot left */
+    uint64_t refused; /**< tracks for which there was no slot left */
 };
 
 void sig_subscription_init(struct sig_subscription *subscription);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * fake_server.mjs - serves dist/ with the real pages' headers and speaks enough of the visio protocol for the pages
- * to be seen in every state. No media engine: instead it passes a publisher's picture on by being a browser's
- * counterpart in `canned` people only. Real media is the end-to-end tests' business.
+ * to be seen in every state. People are canned; media, where a test wants some, comes from fake_sfu.mjs. Calls through the real server are
+ * the end-to-end tests' business.
  */
 import { createServer } from 'node:http';
 import { readFileSync, existsSync } from 'node:fs';
@@ -30,11 +30,11 @@ function json(response, status, body) {
 }
 
 /**
- * `script` decides: openRooms (bool), refuse ({code, ...} or null), people (participants of welcome), rights,
+ * `script` decides: openRooms (bool), refuse and refuseOnce ({code, ...} or null), people (participants of welcome), rights,
  * ticketError ([status, code] or null), onWelcome(send, socket), onMessage(message, send, socket).
  */
 export async function startFakeServer(port = 0) {
-  const script = { openRooms: true, refuse: null, people: [], rights: undefined, ticketError: null };
+  const script = { openRooms: true, refuse: null, people: [], rights: undefined, ticketError: null, refuseOnce: null };
   const received = [];
   const sockets = new Set();
   let serial = 0;
@@ -62,8 +62,10 @@ export async function startFakeServer(port = 0) {
       const message = JSON.parse(String(data));
       received.push(message);
       if (message.type === 'join' || message.type === 'resume') {
-        if (script.refuse) {
-          send({ type: 'refused', re: message.id, retry: false, message: '', ...script.refuse });
+        const refuse = script.refuseOnce ?? script.refuse;
+        script.refuseOnce = null;
+        if (refuse) {
+          send({ type: 'refused', re: message.id, retry: false, message: '', ...refuse });
           return socket.close(4003);
         }
         send({
@@ -79,13 +81,27 @@ export async function startFakeServer(port = 0) {
     });
   });
 
-  await new Promise((done) => http.listen(port, '127.0.0.1', done));
+  const listen = (at) => new Promise((done) => http.listen(at, '127.0.0.1', done));
+  const stop = () =>
+    new Promise((done) => {
+      for (const socket of sockets) socket.terminate();
+      http.close(done);
+      http.closeAllConnections();
+    });
+  await listen(port);
+  const bound = http.address().port;
   return {
     script,
     received,
-    url: `http://127.0.0.1:${http.address().port}`,
-    say: (message) => { for (const socket of sockets) socket.send(JSON.stringify(message)); },
-    drop: () => { for (const socket of sockets) socket.terminate(); },
-    close: () => new Promise((done) => { for (const socket of sockets) socket.terminate(); http.close(done); http.closeAllConnections(); }),
+    url: `http://127.0.0.1:${bound}`,
+    say: (message) => {
+      for (const socket of sockets) socket.send(JSON.stringify(message));
+    },
+    drop: () => {
+      for (const socket of sockets) socket.terminate();
+    },
+    /** Gone for the world, as after kill -9; start() brings it back on the same port. */
+    stop,
+    start: () => listen(bound),
   };
 }

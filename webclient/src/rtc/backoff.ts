@@ -2,13 +2,14 @@
 /**
  * backoff.ts - how long to wait before the next attempt to come back.
  *
- * 0, 0.3, 1.2, 2.7, 4.8, then 7 s. During the first 10 s after the loss no wait is longer than 0.9 s: a server
- * that was killed and started again must have everybody back within 5 s. Every wait but the first gets up to
+ * 0, 0.3, 1.2, 2.7, 4.8, then 7 s. During the first 30 s after the loss, as long as a server keeps the place of
+ * somebody who dropped, no wait is longer than 0.9 s: a server that was killed and started again must have
+ * everybody back within 5 s of its start. Every wait but the first gets up to
  * 20 % of jitter, so that a room of 35 does not come back in one instant.
  */
 
 const WAITS_MS = [0, 300, 1200, 2700, 4800, 7000] as const;
-const EAGER_MS = 10_000;
+const EAGER_MS = 30_000;
 const EAGER_WAIT_MS = 900;
 
 /**

@@ -21,8 +21,8 @@ interface Slot {
   active: boolean;
   /** Server's id of the track, null until the answer. */
   track: string | null;
-  /** What the server was last told. */
-  toldMuted: boolean;
+  /** What the server was last told; null: not known to have arrived. */
+  toldMuted: boolean | null;
 }
 
 const CAMERA_BPS = 1_200_000;
@@ -90,8 +90,7 @@ export class Publisher {
   resync(): void {
     for (const slot of this.#slots.values()) {
       if (slot.track === null) this.#offerDue = true;
-      const wanted = this.#slotWanted(slot);
-      if (wanted) slot.toldMuted = !wanted.muted;
+      slot.toldMuted = null;
     }
     if (this.pc.signalingState === 'have-local-offer') this.#offerDue = true;
     this.#kick();
@@ -101,11 +100,6 @@ export class Publisher {
     this.#closed = true;
     clearTimeout(this.#retry);
     this.pc.close();
-  }
-
-  #slotWanted(slot: Slot): Wanted | undefined {
-    for (const [source, other] of this.#slots) if (other === slot) return this.#wanted.get(source);
-    return undefined;
   }
 
   #kick(): void {
@@ -194,19 +188,20 @@ export class Publisher {
     try {
       await this.pc.setLocalDescription(await this.pc.createOffer({ iceRestart }));
       const listed = [...this.#slots].filter(([, slot]) => slot.active);
-      for (const [source, slot] of listed) slot.toldMuted = this.#wanted.get(source)?.muted ?? true;
+      const muted = new Map(listed.map(([source]) => [source, this.#wanted.get(source)?.muted ?? true]));
       const answer = (await this.#deps.request({
         type: 'publish',
         sdp: this.pc.localDescription?.sdp ?? '',
         tracks: listed.map(([source, slot]) => ({
           mid: slot.transceiver.mid ?? '',
           source,
-          muted: slot.toldMuted,
+          muted: muted.get(source) ?? true,
         })),
       })) as PublishedMessage;
       if (this.#closed) return;
       await this.pc.setRemoteDescription({ type: 'answer', sdp: answer.sdp });
-      for (const [, slot] of listed) {
+      for (const [source, slot] of listed) {
+        slot.toldMuted = muted.get(source) ?? true;
         const published = answer.tracks.find((entry) => entry.mid === slot.transceiver.mid);
         slot.track = published?.track ?? null;
       }

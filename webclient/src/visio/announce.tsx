@@ -36,24 +36,27 @@ export function Banners(props: {
   const lost = snapshot.room.phase === 'reconnecting' || (snapshot.room.phase === 'in_room' && snapshot.mediaTrouble);
   return (
     <div className="banners">
-      <div role="status" aria-live="polite">
-        {lost && (
-          <p className="banner warning" data-testid="banner" data-kind="reconnecting">
-            <Icon name="warning" size={20} />
-            {t('meeting.reconnecting')}
-          </p>
-        )}
-        {!lost && notice && (
-          <p className="banner" data-testid="banner" data-kind={notice.key}>
-            {t(`notice.${notice.key}`)}
-          </p>
+      {/* The live region itself is always in the page, or its first words would not be read. */}
+      <div className={`banner${lost ? ' warning' : ''}${lost || notice ? '' : ' empty'}`}>
+        {lost && <Icon name="warning" size={20} />}
+        <div role="status" aria-live="polite">
+          {lost && (
+            <p data-testid="banner" data-kind="reconnecting">
+              {t('meeting.reconnecting')}
+            </p>
+          )}
+          {!lost && notice && (
+            <p data-testid="banner" data-kind={notice.key}>
+              {t(`notice.${notice.key}`)}
+            </p>
+          )}
+        </div>
+        {snapshot.room.phase === 'reconnecting' && (
+          <button type="button" className="button" onClick={() => session.retryNow()}>
+            {t('meeting.retry_now')}
+          </button>
         )}
       </div>
-      {snapshot.room.phase === 'reconnecting' && (
-        <button type="button" className="button" onClick={() => session.retryNow()}>
-          {t('meeting.retry_now')}
-        </button>
-      )}
       {(['camera', 'mic'] as const).map((kind) => {
         const { on, problem } = props.media[kind];
         if (!on || problem === null) return null;

@@ -59,7 +59,8 @@ export function Controls(props: {
   const may = (right: (typeof rights)[number]): boolean => phase === 'connecting' || rights.includes(right);
   const key = (shortcut: string): string | undefined => (props.shortcuts ? shortcut : undefined);
   return (
-    <footer className="controls" role="toolbar" aria-label={t('meeting.controls')}>
+    <footer>
+      <div className="controls" role="group" aria-label={t('meeting.controls')}>
       <Control
         hook="control-follow"
         icon={staged ? 'grid' : 'follow'}
@@ -98,6 +99,7 @@ export function Controls(props: {
         onPress={actions.toggleMic}
       />
       <Control hook="control-leave" icon="leave" label="control.leave" kind="leave" onPress={() => props.session.leave()} />
+      </div>
     </footer>
   );
 }

@@ -11,7 +11,7 @@ const MIN_WIDTH = 150;
 
 /** How near 16:9 a tile stays: pictures are cropped to fill it, so taller ones are fine on a phone. */
 const WIDEST = 16 / 9;
-const TALLEST = 1;
+const TALLEST = 4 / 3;
 
 /**
  * The columns that give `count` tiles the largest area in `width` x `height` pixels with `gap` between them.

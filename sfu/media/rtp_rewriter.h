@@ -21,18 +21,20 @@ struct sfu_rtp_rewriter_sent {
     uint32_t source_low; /* low 32 bits of the source's extended number */
 };
 
+/** Lies in its owner; the fields are the module's. */
 struct sfu_rtp_rewriter {
     uint32_t clock_hz;
-    bool has_source;       /* a source is running: the offsets hold */
-    bool started;          /* something was sent */
-    uint64_t source_start; /* packets of the source before this one are not forwarded */
-    int64_t seq_offset;    /* out = source + offset */
+    bool has_source;         /* a source is running: what follows about it holds */
+    bool started;            /* something was sent */
+    uint64_t source_start;   /* packets of the source before this one are not forwarded */
+    uint64_t highest_source; /* mapped or dropped */
+    uint64_t out_start;      /* the number of source_start; before anything was sent: the first number to use */
+    int64_t seq_offset;      /* out = source + offset, for numbers above highest_source */
     uint32_t timestamp_offset_ts;
-    uint64_t highest_source;
     uint64_t highest_out;
     uint32_t highest_out_timestamp_ts;
-    uint64_t highest_out_us;
-    uint64_t drop_floor; /* source numbers below this use the previous offset, see the source */
+    uint64_t highest_out_us;                     /* when that timestamp was first sent */
+    uint64_t dropped[SFU_REWRITER_HISTORY / 64]; /* a bit for each source number up to highest_source, by modulo */
     struct sfu_rtp_rewriter_sent sent[SFU_REWRITER_HISTORY];
 };
 
@@ -44,13 +46,15 @@ void sfu_rtp_rewriter_init(struct sfu_rtp_rewriter *rewriter, uint32_t clock_hz,
  * timestamp continues by the time that has passed since. Numbers of the old source are no longer mapped. */
 void sfu_rtp_rewriter_switch(struct sfu_rtp_rewriter *rewriter);
 /** Maps a packet to be sent now. Returns 0 with the extended number (for the SRTP index) and timestamp, or
- * BASE_ERR_REPLAY: older than the switch, or a late packet whose place was closed by a drop: do not send. */
+ * BASE_ERR_REPLAY: older than the switch or than the history, sent before, or a late packet whose place was closed by a
+ * drop: do not send. (The same number must never be encrypted twice with other content.) */
 int sfu_rtp_rewriter_map(struct sfu_rtp_rewriter *rewriter, uint64_t now_us, uint64_t source_ext_seq,
                          uint32_t source_timestamp_ts, uint64_t *out_ext_seq, uint32_t *out_timestamp_ts);
-/** The packet is left out on purpose; call in arrival order instead of _map. Later numbers close the gap. */
+/** The packet is left out on purpose; call in arrival order instead of _map. Later numbers close the gap, unless a
+ * later packet was mapped already: then the gap stays. */
 void sfu_rtp_rewriter_drop(struct sfu_rtp_rewriter *rewriter, uint64_t source_ext_seq);
-/** Which source packet went out under `out_seq` (from a NACK)? Returns 0 with both extended numbers, or
- * BASE_ERR_NOT_FOUND. */
+/** Which packet of the present source went out under `out_seq` (from a NACK)? Returns 0 with both extended numbers, or
+ * BASE_ERR_NOT_FOUND (never sent, too old, or sent before the switch). */
 int sfu_rtp_rewriter_find(const struct sfu_rtp_rewriter *rewriter, uint16_t out_seq, uint64_t *source_ext_seq,
                           uint64_t *out_ext_seq);
 

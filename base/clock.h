@@ -7,8 +7,7 @@
 
 #include <stdint.h>
 
-/** A deadline that never comes. */
-#define BASE_NEVER_US UINT64_MAX
+#include "base/deadline.h"
 
 /** Monotonic time in microseconds since an arbitrary moment. Never goes back. Any thread. */
 uint64_t base_clock_us(void);

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "base/clock.h"
+#include "base/deadline.h"
 #include "base/err.h"
 
 #define REQUESTS_MAX 16

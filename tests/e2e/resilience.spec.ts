@@ -19,14 +19,14 @@ test.describe('the server goes away', () => {
     await everyonesPictures();
 
     await server.kill();
-    await Promise.all(all.map((one) => expect(one.get('banner')).toBeVisible()));
+    await Promise.all(all.map((one) => expect(one.reconnecting()).toBeVisible()));
     await server.up();
     const up = Date.now();
     // The time is taken in the pages, when each of them shows a new, moving picture of each other person.
     const back = await everyonesPictures();
     expect(Math.max(...back) - up, 'ms after the server listens again').toBeLessThan(5000);
-    await expect(ana.get('banner')).toHaveCount(0);
-    for (const one of all) await expect(one.page.locator('[data-testid=tile][data-source=camera]:not([data-self=true])')).toHaveCount(2);
+    await expect(ana.reconnecting()).toHaveCount(0);
+    for (const one of all) await expect(one.page.locator('[data-testid=tile][data-source=camera]')).toHaveCount(2);
     await ana.hears(1, 2);
   });
 
@@ -40,7 +40,7 @@ test.describe('the server goes away', () => {
     await expect(ana.tile(bob)).toHaveAttribute('data-muted-audio', 'true');
 
     await server.stop();
-    await expect(ana.get('banner')).toBeVisible();
+    await expect(ana.reconnecting()).toBeVisible();
     await server.up();
     await ana.sees(ana.tile(bob), 1);
     await bob.sees(bob.tile(ana), 0);

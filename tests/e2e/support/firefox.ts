@@ -70,27 +70,20 @@ export class FirefoxPerson {
     await this.page.waitForSelector('[data-testid=control-leave]', { visible: true });
   }
 
-  /** Its tile of `name` shows this signature, and three new frames that differ. */
+  /** Its tile of `name` shows this signature, and moves. */
   async sees(name: string, signature: number): Promise<void> {
-    await this.page.waitForFunction(
-      (selector: string, colour: number) => {
-        const tile = document.querySelector(selector);
-        return tile !== null && window.__probe.look(tile)?.colour === colour;
+    const selector = `[data-testid=tile][data-name=${JSON.stringify(name)}][data-source=camera]`;
+    await this.page.waitForSelector(`${selector} video`, { timeout: 15_000 });
+    await this.page.evaluate(
+      async (css: string, colour: number) => {
+        const tile = document.querySelector(css);
+        if (!tile) throw new Error('the tile is gone');
+        await window.__probe.colour(tile, colour, 15_000);
+        await window.__probe.moves(tile, 15_000);
       },
-      { timeout: 20_000, polling: 200 },
-      this.#tile(name),
+      selector,
       signature,
     );
-    const contents = await this.page.evaluate(async (selector: string) => {
-      const tile = document.querySelector(selector);
-      const seen = new Set<number | undefined>();
-      for (let i = 0; tile && i < 20 && seen.size < 3; i++) {
-        await window.__probe.frames(tile, 1, 5000);
-        seen.add(window.__probe.look(tile)?.content);
-      }
-      return seen.size;
-    }, this.#tile(name));
-    if (contents < 3) throw new Error(`Firefox: the picture of ${name} stands still`);
   }
 
   /** Energy of all audio decoded so far (getStats: totalAudioEnergy). */
@@ -107,10 +100,6 @@ export class FirefoxPerson {
 
   click(testId: string): Promise<void> {
     return this.page.click(`[data-testid=${testId}]`);
-  }
-
-  #tile(name: string): string {
-    return `[data-testid=tile][data-name=${JSON.stringify(name)}][data-source=camera]`;
   }
 
   async close(): Promise<void> {

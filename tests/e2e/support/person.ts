@@ -98,6 +98,11 @@ export class Person {
     return this.get(`control-${which}`);
   }
 
+  /** the banner that says that the connection is being made again */
+  reconnecting(): Locator {
+    return this.page.locator('[data-testid=banner][data-kind=reconnecting]');
+  }
+
   /** Opens the link of a room, up to the page before entering. */
   async open(link: string): Promise<void> {
     await this.page.goto(link);
@@ -126,29 +131,32 @@ export class Person {
     return tile.evaluate((element) => window.__probe.look(element));
   }
 
-  /** The tile shows a decoded picture of this signature, and it moves. Returns when the last frame came (Date.now()). */
+  /** When (Date.now()) the tile first showed a decoded picture of this signature. */
+  firstPicture(tile: Locator, signature: number, timeoutMs = 15_000): Promise<number> {
+    return this.#ask(timeoutMs, (left) =>
+      tile.evaluate((element, [colour, ms]) => window.__probe.colour(element, colour, ms), [signature, left] as const),
+    );
+  }
+
+  /** The tile shows a decoded picture of this signature, and it moves. Returns when it did (Date.now()). */
   async sees(tile: Locator, signature: number, timeoutMs = 15_000): Promise<number> {
-    await expect.poll(async () => (await tile.count()) === 1 && (await this.look(tile))?.colour, {
-      message: `${this.name} sees colour ${signature}`,
-      timeout: timeoutMs,
-      intervals: [100],
-    }).toBe(signature);
+    await this.firstPicture(tile, signature, timeoutMs);
     return this.moves(tile, timeoutMs);
   }
 
-  /** Three pictures, each other than the one before. */
-  async moves(tile: Locator, timeoutMs = 15_000): Promise<number> {
-    let last = 0;
-    let when = 0;
-    for (let i = 0; i < 3; i++) {
-      await expect(async () => {
-        when = await tile.evaluate((element, limit) => window.__probe.frames(element, 1, limit), timeoutMs);
-        const content = (await this.look(tile))?.content ?? last;
-        expect(content, `${this.name}: the picture stands still`).not.toBe(last);
-        last = content;
-      }).toPass({ timeout: timeoutMs, intervals: [50] });
-    }
-    return when;
+  /** Three pictures, each other than the one before. Returns when the last one came (Date.now()). */
+  moves(tile: Locator, timeoutMs = 15_000): Promise<number> {
+    return this.#ask(timeoutMs, (left) => tile.evaluate((element, ms) => window.__probe.moves(element, ms), left));
+  }
+
+  /** Asks the page's probe, again if the page has meanwhile put another element in the tile's place. */
+  async #ask(timeoutMs: number, question: (leftMs: number) => Promise<number>): Promise<number> {
+    const end = Date.now() + timeoutMs;
+    let answer = 0;
+    await expect(async () => {
+      answer = await question(Math.max(100, end - Date.now()));
+    }, this.name).toPass({ timeout: timeoutMs + 500, intervals: [50] });
+    return answer;
   }
 
   /** Exactly these signatures are heard; every other one is silent. */

@@ -16,8 +16,10 @@ export interface Look {
 export interface Probe {
   /** The picture that this element's first video shows now; null if it has decoded none. */
   look(element: Element): Look | null;
-  /** Counts frames newly shown by this element's first video until `count` came, and returns when (Date.now()). */
-  frames(element: Element, count: number, timeoutMs: number): Promise<number>;
+  /** Waits until the picture is mostly of this colour of the palette; returns when (Date.now()). */
+  colour(element: Element, colour: number, timeoutMs: number): Promise<number>;
+  /** Waits for three new frames, each of other content than the one before; returns when the last came (Date.now()). */
+  moves(element: Element, timeoutMs: number): Promise<number>;
   /** Loudest level of each tone, 0..1, in what the page plays aloud during this time. */
   heard(hz: number[], ms: number): Promise<number[]>;
 }
@@ -54,22 +56,46 @@ export function installProbe(palette: [number, number, number][]): void {
     return { colour: share > 0.5 ? most : -1, share, content, width: video.videoWidth, height: video.videoHeight };
   };
 
-  const frames = (element: Element, count: number, timeoutMs: number): Promise<number> =>
-    new Promise((resolve, reject) => {
+  const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+  /** Calls `done` until it is true; fails when the time is over or the page took the element away. */
+  const until = async (element: Element, timeoutMs: number, what: string, done: () => boolean): Promise<number> => {
+    const end = performance.now() + timeoutMs;
+    while (!done()) {
+      if (performance.now() > end) throw new Error(`${what} in ${timeoutMs} ms; the picture: ${JSON.stringify(look(element))}`);
+      if (!element.isConnected) throw new Error('the page has replaced the element');
+      await pause(30);
+    }
+    return Date.now();
+  };
+
+  const colour = (element: Element, wanted: number, timeoutMs: number): Promise<number> =>
+    until(element, timeoutMs, `not of colour ${wanted}`, () => look(element)?.colour === wanted);
+
+  const moves = async (element: Element, timeoutMs: number): Promise<number> => {
+    let fresh = false;
+    let changes = -1;
+    let content: number | undefined;
+    let watched: HTMLVideoElement | null = null;
+    const onFrame = () => {
+      fresh = true;
+    };
+    return until(element, timeoutMs, 'no moving picture', () => {
       const video = videoOf(element);
-      const limit = setTimeout(() => reject(new Error(`fewer than ${count} new frames in ${timeoutMs} ms`)), timeoutMs);
-      if (!video) return;
-      let seen = 0;
-      const next = () => {
-        seen++;
-        if (seen < count) video.requestVideoFrameCallback(next);
-        else {
-          clearTimeout(limit);
-          resolve(Date.now());
+      if (!video) return false;
+      if (fresh || video !== watched) {
+        if (fresh) {
+          const now = look(element)?.content;
+          if (now !== undefined && now !== content) changes++;
+          content = now ?? content;
         }
-      };
-      video.requestVideoFrameCallback(next);
+        fresh = false;
+        watched = video;
+        video.requestVideoFrameCallback(onFrame);
+      }
+      return changes >= 3;
     });
+  };
 
   /** One analyser for each stream that an unmuted, playing element plays. */
   const analysers = (): AnalyserNode[] => {
@@ -108,8 +134,8 @@ export function installProbe(palette: [number, number, number][]): void {
 
   const heard = async (hz: number[], ms: number): Promise<number[]> => {
     const loudest = hz.map(() => 0);
-    const until = performance.now() + ms;
-    while (performance.now() < until) {
+    const end = performance.now() + ms;
+    while (performance.now() < end) {
       for (const tap of analysers()) {
         const samples = new Float32Array(tap.fftSize);
         tap.getFloatTimeDomainData(samples);
@@ -117,10 +143,10 @@ export function installProbe(palette: [number, number, number][]): void {
           loudest[i] = Math.max(loudest[i] ?? 0, level(samples, f, tap.context.sampleRate));
         });
       }
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await pause(50);
     }
     return loudest;
   };
 
-  (window as unknown as { __probe: Probe }).__probe = { look, frames, heard };
+  (window as unknown as { __probe: Probe }).__probe = { look, colour, moves, heard };
 }

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * participant.h - one person in a room, as PROTOCOL.md describes it: the JSON conversation and two peer connections.
+ *
+ * Transport-agnostic and sans-IO: the owner moves the texts of the socket and the datagrams (person.h does it over real
+ * sockets). Drive it: _on_open when the socket is open, _on_text for each message, _on_datagram, _poll at the deadline.
+ * By itself it joins (or resumes), publishes, answers each `subscribe`, pings. Threads: one owner.
+ *
+ * A display name "bench 7" says that the person's stamps have publisher number 7: then receivers check it.
+ */
+#ifndef CONSILIUM_BENCH_CLIENT_PARTICIPANT_H
+#define CONSILIUM_BENCH_CLIENT_PARTICIPANT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench/client/peer.h"
+#include "bench/client/sdp.h"
+
+#define BENCH_ID_MAX     24
+#define BENCH_OTHERS_MAX 64
+#define BENCH_SUBS_MAX   192
+#define BENCH_PING_US    4000000u
+
+enum bench_pc { BENCH_PUBLISH, BENCH_SUBSCRIBE };
+enum bench_source { BENCH_MIC, BENCH_CAMERA, BENCH_SCREEN, BENCH_SOURCES };
+
+enum bench_participant_state {
+    BENCH_OUTSIDE, /**< no socket yet, or it dropped: media may go on */
+    BENCH_ENTERING,
+    BENCH_INSIDE,
+    BENCH_REFUSED, /**< see `code` */
+    BENCH_CLOSED,  /**< the server said `closing`, see `code` */
+};
+
+struct bench_participant_config {
+    struct sfu_dtls_identity *identity;
+    uint32_t number; /**< of the stamps; > 0 */
+    uint64_t seed;
+    int64_t wall_offset_us;
+    bool sources[BENCH_SOURCES]; /**< what to publish */
+    uint32_t video_bps, fps;     /**< 0: 300,000 and 25 */
+    void (*send_text)(void *user, const char *text);
+    void (*send_datagram)(void *user, enum bench_pc pc, const struct sfu_path *path, const uint8_t *data, size_t len);
+    /** The server's candidates of a peer connection are known (again): open sockets, call bench_peer_add_pair(). */
+    void (*on_candidates)(void *user, enum bench_pc pc, const struct bench_sdp *sdp);
+    /** Each message, before it is acted upon; may be NULL. */
+    void (*on_message)(void *user, const char *type, const json_t *message);
+    void *user;
+};
+
+/** Somebody else in the room. */
+struct bench_other {
+    char id[BENCH_ID_MAX];
+    char name[64];
+    unsigned track_count;
+    struct {
+        char id[BENCH_ID_MAX];
+        char source[16];
+        bool muted;
+    } tracks[8];
+};
+
+struct bench_sub {
+    char mid[SFU_RTP_EXT_TEXT_MAX];
+    char participant[BENCH_ID_MAX];
+    char track[BENCH_ID_MAX];
+    char source[16];
+    uint32_t ssrc;
+    struct bench_receive_stream *stream;
+};
+
+struct bench_participant {
+    struct bench_participant_config config;
+    enum bench_participant_state state;
+    char code[40]; /**< of refused or closing; the newest error's otherwise */
+    char id[BENCH_ID_MAX];
+    char resume_token[128];
+    bool resumed;
+    struct bench_peer *peers[2];
+    struct bench_send_stream *sends[BENCH_SOURCES];
+    char track_ids[BENCH_SOURCES][BENCH_ID_MAX]; /**< "": not published (yet) */
+    unsigned other_count;
+    struct bench_other others[BENCH_OTHERS_MAX];
+    unsigned sub_count;
+    struct bench_sub subs[BENCH_SUBS_MAX];
+    char speaker[BENCH_ID_MAX];
+    uint64_t errors, offers, pongs, problems; /**< problems: what the server must not say */
+    char problem[96];                         /**< the first one */
+    uint64_t connected_messages, lost_messages;
+
+    /* inside */
+    struct sfu_ice_credentials local[2];
+    uint64_t random, next_request, next_ping_us, sdp_version;
+    struct bench_sdp *sdp; /* scratch */
+    char *text;            /* scratch */
+    uint64_t now_us;
+};
+
+/** Copies `config`. Returns 0 or an error of bench_peer_create(); on error *out is NULL. */
+int bench_participant_create(struct bench_participant **out, const struct bench_participant_config *config,
+                             uint64_t now_us);
+void bench_participant_destroy(struct bench_participant *who);
+
+/** The socket is open: joins with `ticket`, or resumes with the token it has if ticket is NULL. */
+void bench_participant_on_open(struct bench_participant *who, uint64_t now_us, const char *ticket);
+void bench_participant_on_text(struct bench_participant *who, uint64_t now_us, const char *text, size_t len);
+/** The socket is gone. Media goes on. */
+void bench_participant_on_socket_closed(struct bench_participant *who);
+void bench_participant_on_datagram(struct bench_participant *who, uint64_t now_us, enum bench_pc pc,
+                                   const struct sfu_path *path, uint8_t *data, size_t len);
+uint64_t bench_participant_deadline_us(const struct bench_participant *who);
+void bench_participant_poll(struct bench_participant *who, uint64_t now_us);
+
+/** Requests of section 6. The id of the request is returned. */
+uint64_t bench_participant_mute(struct bench_participant *who, enum bench_source source, bool muted);
+uint64_t bench_participant_moderate(struct bench_participant *who, const char *action, const char *participant,
+                                    const char *track);
+uint64_t bench_participant_restart(struct bench_participant *who, enum bench_pc pc, uint64_t now_us);
+void bench_participant_leave(struct bench_participant *who);
+/** Publishes the present sources (again). */
+void bench_participant_publish(struct bench_participant *who, uint64_t now_us);
+
+/** Looks. NULL: not there. */
+const struct bench_other *bench_participant_other(const struct bench_participant *who, const char *id);
+const struct bench_sub *bench_participant_sub(const struct bench_participant *who, const char *participant,
+                                              enum bench_source source);
+bool bench_participant_connected(const struct bench_participant *who);
+const char *bench_source_name(enum bench_source source);
+
+#endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/client/receive_stream.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -322,7 +324,7 @@ void bench_receive_stream_on_sr(struct bench_receive_stream *stream, uint64_t no
 void bench_receive_stream_set_rtt_us(struct bench_receive_stream *stream, uint64_t rtt_us)
 {
     if (stream->nack != NULL)
-        sfu_nack_tracker_set_retry_us(stream->nack, (uint32_t)(rtt_us < 20000 ? 20000 : rtt_us));
+        sfu_nack_tracker_set_retry_us(stream->nack, (uint32_t)(20000 + rtt_us * 5 / 4)); /* room for jitter */
 }
 
 /* ---- requests ------------------------------------------------------------------------------------------------- */
@@ -395,6 +397,15 @@ const struct bench_receive_counters *bench_receive_stream_counters(const struct 
 const struct bench_histogram *bench_receive_stream_delay(const struct bench_receive_stream *stream)
 {
     return &stream->delay;
+}
+
+void bench_receive_errors_text(const struct bench_receive_counters *counters, char *out, size_t out_max)
+{
+    snprintf(out, out_max,
+             "checksum %" PRIu64 ", publisher %" PRIu64 ", duplicate %" PRIu64 ", reference %" PRIu64
+             ", descriptor %" PRIu64 ", picture id %" PRIu64 ", timestamp %" PRIu64,
+             counters->err_checksum, counters->err_publisher, counters->err_duplicate, counters->err_reference,
+             counters->err_descriptor, counters->err_picture_id, counters->err_timestamp);
 }
 
 uint64_t bench_receive_errors(const struct bench_receive_counters *counters)

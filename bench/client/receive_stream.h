@@ -90,5 +90,7 @@ const struct bench_receive_counters *bench_receive_stream_counters(const struct 
 const struct bench_histogram *bench_receive_stream_delay(const struct bench_receive_stream *stream);
 /** Sum of the `err_` counters. */
 uint64_t bench_receive_errors(const struct bench_receive_counters *counters);
+/** Which ones, for people: "checksum 0, publisher 0, …". */
+void bench_receive_errors_text(const struct bench_receive_counters *counters, char *out, size_t out_max);
 
 #endif

@@ -19,6 +19,14 @@ static bool starts(const char *line, const char *prefix, const char **rest)
     return true;
 }
 
+/* Cut if it is too long: then it matches nothing. */
+static void copy(char *out, size_t out_size, const char *text)
+{
+    size_t len = strnlen(text, out_size - 1);
+    memcpy(out, text, len);
+    out[len] = 0;
+}
+
 static int read_fingerprint(struct bench_sdp *sdp, const char *text)
 {
     const char *hex;
@@ -84,7 +92,7 @@ static int read_media_attribute(struct bench_sdp_media *media, const char *line)
             media->direction = (enum bench_sdp_direction)i;
     const char *rest;
     if (starts(line, "mid:", &rest))
-        snprintf(media->mid, sizeof media->mid, "%s", rest);
+        copy(media->mid, sizeof media->mid, rest);
     if (starts(line, "rtpmap:", &rest))
         return read_rtpmap(media, rest);
     if (starts(line, "extmap:", &rest))
@@ -109,13 +117,13 @@ static int read_attribute(struct bench_sdp *sdp, const char *line)
 {
     const char *rest;
     if (starts(line, "ice-ufrag:", &rest))
-        snprintf(sdp->ice.ufrag, sizeof sdp->ice.ufrag, "%s", rest);
+        copy(sdp->ice.ufrag, sizeof sdp->ice.ufrag, rest);
     if (starts(line, "ice-pwd:", &rest))
-        snprintf(sdp->ice.pwd, sizeof sdp->ice.pwd, "%s", rest);
+        copy(sdp->ice.pwd, sizeof sdp->ice.pwd, rest);
     if (strcmp(line, "ice-lite") == 0)
         sdp->ice_lite = true;
     if (starts(line, "setup:", &rest))
-        snprintf(sdp->setup, sizeof sdp->setup, "%s", rest);
+        copy(sdp->setup, sizeof sdp->setup, rest);
     if (starts(line, "fingerprint:", &rest))
         return read_fingerprint(sdp, rest);
     if (starts(line, "candidate:", &rest))

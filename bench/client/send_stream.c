@@ -15,7 +15,6 @@
 #define AUDIO_FRAME_US       20000u
 #define KEY_FRAME_SCALE      3u    /* a key frame is this many times as large as the others */
 #define OPUS_TOC             0xF8u /* CELT fullband 20 ms mono: never looked at, but what a real one starts with */
-#define CATCH_UP_MAX_US      500000u
 #define VP8_FRAME_HEADER     3u
 #define VP8_KEY_FRAME_HEADER 10u
 
@@ -172,7 +171,7 @@ static void send_audio_frame(struct bench_send_stream *stream, uint64_t now_us)
 {
     struct cached *slot = next_slot(stream);
     struct bench_stamp stamp = next_stamp(stream, now_us);
-    slot->timestamp_ts = timestamp_at(stream, now_us);
+    slot->timestamp_ts = timestamp_at(stream, stream->next_frame_us);
     slot->marker = !stream->sent_any;
     slot->payload_bytes = (uint16_t)stream->config.audio_bytes;
     slot->payload[0] = OPUS_TOC;
@@ -232,7 +231,7 @@ static void send_video_frame(struct bench_send_stream *stream, uint64_t now_us)
     uint32_t small = frame_bytes / count, larger = frame_bytes % count;
     if (small < BENCH_STAMP_BYTES + VP8_KEY_FRAME_HEADER)
         small = BENCH_STAMP_BYTES + VP8_KEY_FRAME_HEADER;
-    uint32_t timestamp_ts = timestamp_at(stream, now_us);
+    uint32_t timestamp_ts = timestamp_at(stream, stream->next_frame_us); /* of the capture */
 
     for (uint32_t i = 0; i < count; i++) {
         struct cached *slot = next_slot(stream);
@@ -261,7 +260,8 @@ uint64_t bench_send_stream_deadline_us(const struct bench_send_stream *stream)
 void bench_send_stream_poll(struct bench_send_stream *stream, uint64_t now_us)
 {
     uint64_t interval_us = stream->config.video ? 1000000 / stream->config.fps : AUDIO_FRAME_US;
-    if (now_us > stream->next_frame_us + CATCH_UP_MAX_US)
+    /* Frames that could not be sent in time were never captured. */
+    if (now_us >= stream->next_frame_us + 2 * interval_us)
         stream->next_frame_us += (now_us - stream->next_frame_us) / interval_us * interval_us;
     for (; stream->next_frame_us <= now_us; stream->next_frame_us += interval_us) {
         if (stream->paused)

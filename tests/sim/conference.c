@@ -145,14 +145,14 @@ void sim_client_send(void *user, const struct sfu_path *path, const uint8_t *dat
     trace(sim, &seen, true, data, len);
     if (endpoint->owner->vanished)
         return;
-    sim_net_send(&sim->net, &endpoint->up, sim->now_us, NULL, &seen, data, len);
-    for (int copy = 0; sim->replay && copy < 3; copy++) {
-        uint8_t changed[1600];
-        memcpy(changed, data, len);
-        if (copy == 1)
-            changed[len - 1 - base_prng_next(&sim->random) % (len / 2)] ^= 0x10;
-        sim_net_send(&sim->net, &endpoint->up, sim->now_us, NULL, &seen, changed, len);
+    if (sim->replay) {
+        uint8_t damaged[1600];
+        memcpy(damaged, data, len);
+        damaged[len - 1 - base_prng_next(&sim->random) % (len / 2)] ^= 0x10;
+        sim_net_send(&sim->net, &endpoint->up, sim->now_us, NULL, &seen, damaged, len);
     }
+    for (int copy = 0; copy < (sim->replay ? 3 : 1); copy++)
+        sim_net_send(&sim->net, &endpoint->up, sim->now_us, NULL, &seen, data, len);
 }
 
 void sim_touch(struct sim *sim, struct sim_endpoint *endpoint)
@@ -250,11 +250,25 @@ void sim_run_for(struct sim *sim, uint64_t us)
 
 /* ---- beginning and end ---------------------------------------------------------------------------------------- */
 
+/* A failed case returns in its middle: the next one, or the end, clears up after it. One simulation at a time. */
+static struct sim *alive;
+
+static void destroy_alive(void)
+{
+    sim_destroy(alive);
+}
+
 struct sim *sim_create(const struct sim_config *config)
 {
     struct sim *sim = calloc(1, sizeof *sim);
     if (sim == NULL)
         return NULL;
+    static bool registered;
+    if (!registered)
+        atexit(destroy_alive);
+    registered = true;
+    sim_destroy(alive);
+    alive = sim;
     sim->config = *config;
     if (sim->config.up.delay_us == 0)
         sim->config.up = good_link;
@@ -300,6 +314,8 @@ void sim_destroy(struct sim *sim)
 {
     if (sim == NULL)
         return;
+    if (alive == sim)
+        alive = NULL;
     sfu_engine_destroy(sim->engine);
     for (uint32_t i = 0; i < sim->participant_count; i++)
         for (int pc = 0; pc < 2; pc++)
@@ -354,6 +370,27 @@ unsigned sim_count_events(const struct sim *sim, unsigned from, enum sfu_event_k
             *first = i;
     }
     return count;
+}
+
+uint64_t sim_errors(const struct sim *sim)
+{
+    uint64_t errors = 0;
+    for (uint32_t i = 0; i < sim->participant_count; i++) {
+        const struct sim_participant *who = &sim->participants[i];
+        const struct bench_peer_counters *down = bench_peer_counters(who->endpoints[SFU_SUBSCRIBE].peer);
+        errors += down->rtp_auth_failed + down->rtp_malformed + down->rtcp_malformed + down->unknown_datagrams;
+        for (unsigned k = 0; k < who->subscription_count; k++) {
+            const struct bench_receive_counters *counters = bench_receive_stream_counters(who->subscriptions[k].stream);
+            char text[256];
+            if (bench_receive_errors(counters) == 0)
+                continue;
+            errors += bench_receive_errors(counters);
+            bench_receive_errors_text(counters, text, sizeof text);
+            printf("    %u from %u, track %d: %s\n", who->index, who->subscriptions[k].publisher,
+                   who->subscriptions[k].track, text);
+        }
+    }
+    return errors;
 }
 
 bool sim_all_connected(const struct sim *sim)

@@ -102,7 +102,7 @@ struct sim {
     unsigned event_count;
     uint64_t trace_hash; /**< of every packet sent, and when */
     uint64_t packets;
-    bool replay;               /**< somebody on the way repeats all client packets twice, and damages a copy */
+    bool replay;               /**< somebody on the way damages a copy of each client packet, and sends two more */
     uint64_t egress_to_nobody; /**< datagrams of the server to addresses that no client has */
 };
 
@@ -136,6 +136,8 @@ struct bench_peer *sim_peer(const struct sim_participant *who, enum sfu_peer_con
  * *first if not NULL. */
 unsigned sim_count_events(const struct sim *sim, unsigned from, enum sfu_event_kind kind,
                           const struct sim_participant *who, unsigned *first);
+/** What no receiver should ever see, over all of them; prints each stream that did. */
+uint64_t sim_errors(const struct sim *sim);
 bool sim_all_connected(const struct sim *sim);
 uint32_t sim_lost(const struct sim *sim, uint32_t ssrc);
 

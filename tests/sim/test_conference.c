@@ -13,8 +13,8 @@ static const struct sim_link_config bad_link = {
 
 struct totals {
     uint64_t frames_sent, frames_decoded, worst_permille;
-    uint64_t audio_sent, audio_received;
-    uint64_t nack_requests, repaired, useless, plis, freezes, errors, jumps, auth_failed, malformed, unknown;
+    uint64_t audio_sent, audio_received, video_packets;
+    uint64_t nack_requests, repaired, useless, plis, freezes, jumps;
 };
 
 static uint32_t up_ssrc(const struct sim_participant *who, int track)
@@ -35,12 +35,12 @@ static void add_pair(struct totals *totals, const struct sim_participant *from, 
     totals->frames_decoded += video->frames_decoded;
     totals->audio_sent += sim_sent(from, SIM_AUDIO)->frames - audio->first_stamp_frame;
     totals->audio_received += audio->packets;
+    totals->video_packets += video->packets + video->rtx_packets;
     totals->nack_requests += video->nack_requests;
     totals->repaired += video->rtx_packets;
     totals->useless += video->rtx_useless;
     totals->plis += video->plis;
     totals->freezes += video->freezes;
-    totals->errors += bench_receive_errors(video) + bench_receive_errors(audio);
     totals->jumps += video->serial_jumps + audio->serial_jumps;
 }
 
@@ -48,10 +48,6 @@ static struct totals count_all(const struct sim *sim)
 {
     struct totals totals = {.worst_permille = 1000};
     for (uint32_t i = 0; i < sim->participant_count; i++) {
-        const struct bench_peer_counters *down = bench_peer_counters(sim_peer(&sim->participants[i], SFU_SUBSCRIBE));
-        totals.auth_failed += down->rtp_auth_failed;
-        totals.malformed += down->rtp_malformed + down->rtcp_malformed + down->unknown_datagrams;
-        totals.unknown += down->rtp_unknown;
         for (uint32_t k = 0; k < sim->participant_count; k++)
             if (i != k)
                 add_pair(&totals, &sim->participants[i], &sim->participants[k]);
@@ -123,10 +119,8 @@ T_TEST(ten_people_for_a_minute)
            totals.frames_decoded, totals.frames_sent, totals.worst_permille,
            (double)totals.audio_received / (double)totals.audio_sent, totals.nack_requests, totals.repaired,
            totals.useless, totals.plis, totals.freezes, stats.nack_sent, stats.pli_sent, sim->packets);
-    T_EQ(totals.errors, 0);
+    T_EQ(sim_errors(sim), 0);
     T_EQ(totals.jumps, 0);
-    T_EQ(totals.auth_failed, 0);
-    T_EQ(totals.malformed, 0);
     T_CALL(check_audio(t_failed, sim, before));
     /* 0.95 squared survives both ways. */
     T_CHECK(totals.audio_received * 1000 > totals.audio_sent * 890);
@@ -134,9 +128,12 @@ T_TEST(ten_people_for_a_minute)
     /* A frame is missing only if all ten requests for one of its packets failed, or a key frame overtook it. */
     T_CHECK(totals.worst_permille >= 950);
     T_CHECK(totals.frames_decoded * 1000 >= totals.frames_sent * 980);
-    /* Loss is repaired by retransmission (most of the 5 %), not by key frames: the PLIs of a minute stay few. */
-    T_CHECK(totals.repaired * 100 > totals.nack_requests * 60);
-    T_CHECK(stats.pli_sent <= PEOPLE * 40);
+    /* The 5 % lost on the last leg come by RTX; those lost on the first come late, repaired by the server's own NACK.
+     * Key frames are no means against loss: the PLIs of a minute stay few. */
+    T_CHECK(totals.repaired * 1000 > totals.video_packets * 40);
+    T_CHECK(totals.repaired * 1000 < totals.video_packets * 60);
+    T_CHECK(stats.nack_sent > 1000);
+    T_CHECK(stats.pli_sent <= PEOPLE * 10);
     T_CHECK(stats.twcc_sent > PEOPLE * 100);
     T_EQ(stats.participants, PEOPLE);
     T_EQ(stats.down_tracks, PEOPLE * (PEOPLE - 1) * 2);
@@ -182,8 +179,7 @@ T_TEST(a_narrow_line_hurts_only_its_owner)
     narrow->endpoints[SFU_SUBSCRIBE].down.config.queue_bytes = 30000;
     sim_run_for(sim, 20 * SIM_SECOND);
     T_CHECK(narrow->endpoints[SFU_SUBSCRIBE].down.overflowed > 100);
-    struct totals totals = count_all(sim);
-    T_EQ(totals.errors, 0);
+    T_EQ(sim_errors(sim), 0);
     for (int i = 0; i < 3; i++)
         for (int k = 0; k < 3; k++) {
             if (i == k)

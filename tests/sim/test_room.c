@@ -16,19 +16,6 @@ static struct sim *room_of(unsigned people, uint64_t seed)
     return sim;
 }
 
-static uint64_t errors_of(const struct sim *sim)
-{
-    uint64_t errors = 0;
-    for (uint32_t i = 0; i < sim->participant_count; i++) {
-        const struct bench_peer_counters *down = bench_peer_counters(sim_peer(&sim->participants[i], SFU_SUBSCRIBE));
-        errors += down->rtp_auth_failed + down->rtp_malformed + down->rtcp_malformed;
-        for (uint32_t k = 0; k < sim->participant_count; k++)
-            for (int track = 0; track < SIM_TRACKS; track++)
-                errors += bench_receive_errors(sim_received(&sim->participants[i], &sim->participants[k], track));
-    }
-    return errors;
-}
-
 T_TEST(late_joiner_sees_after_one_key_frame_request)
 {
     struct sim *sim = room_of(3, 1);
@@ -50,7 +37,7 @@ T_TEST(late_joiner_sees_after_one_key_frame_request)
         T_EQ(video->plis, 0);
         T_EQ(video->frames_skipped, 0);
     }
-    T_EQ(errors_of(sim), 0);
+    T_EQ(sim_errors(sim), 0);
     sim_destroy(sim);
 }
 
@@ -91,7 +78,7 @@ T_TEST(mute_is_enforced_and_unmute_begins_with_a_key_frame)
     struct sfu_stats stats;
     sfu_engine_stats(sim->engine, &stats);
     T_CHECK(stats.dropped_muted > 600);
-    T_EQ(errors_of(sim), 0);
+    T_EQ(sim_errors(sim), 0);
     sim_destroy(sim);
 }
 
@@ -117,7 +104,7 @@ T_TEST(leaving_ends_streams_and_nothing_else)
     const struct bench_receive_counters *video = sim_received(&sim->participants[2], &sim->participants[0], SIM_VIDEO);
     T_EQ(video->freezes, 0);
     T_EQ(video->frames_skipped, 0);
-    T_EQ(errors_of(sim), 0);
+    T_EQ(sim_errors(sim), 0);
     sim_destroy(sim);
 }
 
@@ -132,7 +119,7 @@ T_TEST(a_screen_is_a_second_video)
     sim_run_for(sim, 5 * SIM_SECOND);
     T_CHECK(sim_received(other, who, SIM_SCREEN)->frames_decoded > 90);
     T_CHECK(sim_received(other, who, SIM_VIDEO)->frames_decoded > 90);
-    T_EQ(errors_of(sim), 0);
+    T_EQ(sim_errors(sim), 0);
     sim_destroy(sim);
 }
 
@@ -213,7 +200,7 @@ T_TEST(the_same_identity_replaces)
     struct sfu_stats stats;
     sfu_engine_stats(sim->engine, &stats);
     T_EQ(stats.participants, 2);
-    T_EQ(errors_of(sim), 0);
+    T_EQ(sim_errors(sim), 0);
     sim_destroy(sim);
 }
 

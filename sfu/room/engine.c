@@ -107,11 +107,11 @@ static uint32_t join(struct sfu_context *context, uint64_t now_us, const struct 
     return 0;
 }
 
-static uint32_t room_command(struct sfu_context *context, uint64_t now_us, const struct sfu_command *command)
+static uint32_t room_command(struct sfu_context *context, const struct sfu_command *command)
 {
     struct sfu_room *room = base_map_get(&context->rooms, command->room_id);
     if (command->kind == SFU_COMMAND_ROOM_OPEN)
-        return sfu_room_open(context, now_us, command->room_id, &command->policy) != 0;
+        return sfu_room_open(context, command->room_id, &command->policy) != 0;
     if (room == NULL)
         return 1;
     sfu_room_close(room, command->reason == SFU_REASON_NONE ? SFU_REASON_ROOM_CLOSED : command->reason);
@@ -153,7 +153,7 @@ void sfu_engine_command(struct sfu_engine *engine, uint64_t now_us, const struct
     switch (command->kind) {
     case SFU_COMMAND_ROOM_OPEN:
     case SFU_COMMAND_ROOM_CLOSE:
-        ignored = room_command(context, now_us, command);
+        ignored = room_command(context, command);
         break;
     case SFU_COMMAND_JOIN:
         ignored = join(context, now_us, command);

@@ -16,7 +16,7 @@ void sfu_link_init(struct sfu_link *link, struct sfu_context *context, struct sf
     link->rtcp_ssrc = sfu_context_random(context) | 1u;
 }
 
-static void forget_ufrag(struct sfu_link *link, char ufrag[SFU_ICE_UFRAG_MAX])
+static void forget_ufrag(const struct sfu_link *link, char ufrag[SFU_ICE_UFRAG_MAX])
 {
     if (ufrag[0] != '\0')
         sfu_demux_remove_ufrag(link->context->demux, ufrag);
@@ -107,6 +107,15 @@ int sfu_link_configure(struct sfu_link *link, uint64_t now_us, const struct sfu_
     return make(link, now_us, parameters);
 }
 
+static bool is_valid_path(const struct sfu_link *link, const struct sfu_path *path)
+{
+    const struct sfu_ice_lite *ice = sfu_transport_ice(link->transport);
+    for (unsigned i = 0; i < ice->path_count; i++)
+        if (sfu_path_equal(&ice->paths[i].path, path))
+            return true;
+    return false;
+}
+
 bool sfu_link_on_stun(struct sfu_link *link, uint64_t now_us, const struct sfu_path *path, const uint8_t *datagram,
                       size_t len)
 {
@@ -117,9 +126,10 @@ bool sfu_link_on_stun(struct sfu_link *link, uint64_t now_us, const struct sfu_p
     struct sfu_demux *demux = link->context->demux;
     if (ice.has_removed)
         sfu_demux_remove_path(demux, &ice.removed, link);
-    /* A path that another link had is ours now: its owner proved that it is the one who sends from there. Without
-     * memory the path stays unknown, and the next check tries again. */
-    if (ice.path_is_new || sfu_demux_by_path(demux, path) != link)
+    /* A path that another link had is ours now: its owner proved that it is the one who sends from there. Only what is
+     * in the list of valid paths may enter the table (an error response validates nothing): sfu_link_close() takes
+     * those out again. Without memory the path stays unknown, and the next check tries again. */
+    if ((ice.path_is_new || sfu_demux_by_path(demux, path) != link) && is_valid_path(link, path))
         (void)sfu_demux_add_path(demux, path, link, NULL);
     return true;
 }

@@ -60,7 +60,9 @@ struct sfu_up_track_config {
     bool muted;
 };
 
-/** One down track as offered to its subscriber. */
+/** One down track as offered to its subscriber. The two SSRCs belong together. An SSRC may be used again in the same
+ * peer connection for another track of the same kind: its numbers go on (those of the 1024 that ended last are
+ * remembered, so draw fresh ones otherwise: numbers that start anew under the same key would break SRTP). */
 struct sfu_down_track_config {
     uint64_t track_id; /**< the up track, of any other participant of the room */
     char mid[SFU_RTP_EXT_TEXT_MAX];
@@ -150,7 +152,8 @@ struct sfu_event {
     uint64_t recent[SFU_SPEAKERS_RECENT_MAX];
 };
 
-/** Counters of one engine since its start; all but the gauges only grow. */
+/** Counters of one engine since its start; all but the gauges only grow. dropped_no_memory: packets that were forwarded
+ * but not kept for retransmission, because packet_max are kept already. */
 struct sfu_stats {
     /* gauges */
     uint64_t rooms, participants, up_tracks, down_tracks, transports_connected;

@@ -28,7 +28,7 @@
 struct sfu_room;
 
 struct sfu_participant {
-    struct sfu_timer timer; /* first: see engine.c */
+    struct sfu_timer timer;
     struct sfu_context *context;
     struct sfu_room *room;
     uint64_t id;

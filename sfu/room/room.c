@@ -7,9 +7,8 @@
 #include "base/err.h"
 #include "sfu/room/participant.h"
 
-int sfu_room_open(struct sfu_context *context, uint64_t now_us, uint64_t room_id, const struct sfu_room_policy *policy)
+int sfu_room_open(struct sfu_context *context, uint64_t room_id, const struct sfu_room_policy *policy)
 {
-    (void)now_us;
     if (policy->capacity == 0 || policy->capacity > SFU_ROOM_CAPACITY_MAX)
         return BASE_ERR_INVALID;
     if (base_map_get(&context->rooms, room_id) != NULL)

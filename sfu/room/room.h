@@ -19,7 +19,7 @@
 struct sfu_participant;
 
 struct sfu_room {
-    struct sfu_timer timer; /* first: see engine.c */
+    struct sfu_timer timer;
     struct sfu_context *context;
     uint64_t id;
     struct sfu_room_policy policy;
@@ -33,7 +33,7 @@ struct sfu_room {
 
 /** Opens a room and puts it into the context's table. Returns 0, BASE_ERR_EXISTS, BASE_ERR_INVALID (capacity) or
  * BASE_ERR_NOMEM. */
-int sfu_room_open(struct sfu_context *context, uint64_t now_us, uint64_t room_id, const struct sfu_room_policy *policy);
+int sfu_room_open(struct sfu_context *context, uint64_t room_id, const struct sfu_room_policy *policy);
 /** LEFT for everybody, then ROOM_CLOSED; the room is gone. */
 void sfu_room_close(struct sfu_room *room, enum sfu_reason reason);
 /** Frees everything without events. */

@@ -486,6 +486,14 @@ T_TEST(strangers_are_counted_and_leave_nothing)
     len = sfu_stun_write_request(data, &request);
     sfu_engine_on_datagram(scene.world->engine, scene.world->now_us, &stranger, data, len);
     T_EQ(world_stats(scene.world).dropped_stun_auth, 1);
+    /* the right password in the wrong role: answered, and still a stranger */
+    request.password = bob->server.pwd;
+    snprintf(username, sizeof username, "%s:peer", bob->server.ufrag);
+    request.username = username;
+    request.controlling = false;
+    len = sfu_stun_write_request(data, &request);
+    sfu_engine_on_datagram(scene.world->engine, scene.world->now_us, &stranger, data, len);
+    T_EQ(world_stats(scene.world).dropped_stun_auth, 1);
     uint8_t dtls[] = {22, 254, 253, 0, 0}, rtp[] = {0x80, 111, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0};
     sfu_engine_on_datagram(scene.world->engine, scene.world->now_us, &stranger, dtls, sizeof dtls);
     sfu_engine_on_datagram(scene.world->engine, scene.world->now_us, &stranger, rtp, sizeof rtp);

@@ -8,7 +8,7 @@
 # shellcheck shell=bash
 
 RESULTS=build/test
-RUNNERS=(style c threads web types fuzz e2e)
+RUNNERS=(style c threads web types pages fuzz e2e)
 FILTER=
 
 # runs NAME: is this runner wanted? The filter names a runner, or else a part of a test's name.
@@ -85,6 +85,13 @@ run_web() {
     results vitest "$1" "$RESULTS/$1.json"
 }
 
+# The pages in Chromium against a server that is played: states that a real one rarely shows.
+run_pages() {
+    (cd webclient && timeout -k 10 400 node test/pages.mjs) >"$RESULTS/$1.out" 2>&1
+    results lines "$1" "$RESULTS/$1.out" $?
+    cat "$RESULTS/$1.out"
+}
+
 run_types() {
     local folder
     : >"$RESULTS/$1.codes"
@@ -128,11 +135,12 @@ lane_c() {
 
 lane_web() {
     runner style run_style
-    runs web || runs types || runs e2e || return 0
+    runs web || runs types || runs pages || runs e2e || return 0
     (build_webclient && [ -f webclient/package.json ] && npm_ci webclient) || true
     if runs e2e || runs types; then (npm_ci tests/e2e) || true; fi
     runner web run_web
     runner types run_types
+    runner pages run_pages
 }
 
 test_main() {

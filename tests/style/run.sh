@@ -33,7 +33,7 @@ sans_io() {
         code_of "$f" | awk -v f="$f" '
             /(^|[^A-Za-z0-9_.>])(clock_gettime|gettimeofday|clock|time|nanosleep|usleep|sleep|socket|bind|connect|listen|accept4?|send|sendto|sendmsg|sendmmsg|recv|recvfrom|recvmsg|recvmmsg|poll|epoll_[a-z0-9]+|eventfd|timerfd_[a-z]+|pthread_[a-z_]+|thrd_[a-z]+|mtx_[a-z]+|fork|printf|fprintf|base_clock_[a-z_]+|base_log_[a-z_]+)[ \t]*\(/ {
                 print f ":" NR ": " $0 }'
-        grep -nE '^[ \t]*#[ \t]*include[ \t]*[<"](base/(log|clock)\.h|pthread\.h|threads\.h|time\.h|sys/time\.h|sys/epoll\.h|poll\.h|stdio\.h)[>"]' "$f" |
+        grep -nE '^[ \t]*#[ \t]*include[ \t]*[<"](base/(log|clock)\.h|pthread\.h|threads\.h|sys/epoll\.h|poll\.h)[>"]' "$f" |
             sed "s|^|$f:|"
     done
 }

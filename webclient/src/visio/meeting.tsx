@@ -134,7 +134,7 @@ function Header(props: { snapshot: Snapshot; onSettings: () => void; onHelp: () 
       </span>
       {screen && <span className="sharing">{t('meeting.self_sharing')}</span>}
       <span className="spacer" />
-      <button type="button" className="quiet" aria-label={t('control.shortcuts')} data-testid="shortcuts" onClick={props.onHelp}>
+      <button type="button" className="quiet wide-only" aria-label={t('control.shortcuts')} data-testid="shortcuts" onClick={props.onHelp}>
         <Icon name="keyboard" />
       </button>
       <button type="button" className="quiet" aria-label={t('control.settings')} data-testid="settings" onClick={props.onSettings}>

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * table.h - figures with their spread, as plain text: one line a figure, the median of several runs, the least and the
+ * greatest.
+ */
+#ifndef CONSILIUM_BENCH_MICRO_TABLE_H
+#define CONSILIUM_BENCH_MICRO_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define BENCH_RUNS_MAX 31
+
+/** Zeroed: empty. */
+struct bench_samples {
+    double value[BENCH_RUNS_MAX];
+    size_t count;
+};
+
+/** Beyond BENCH_RUNS_MAX: ignored. */
+void bench_samples_add(struct bench_samples *samples, double value);
+double bench_samples_median(const struct bench_samples *samples);
+
+void bench_table_title(const char *title);
+void bench_table_row(const char *name, const struct bench_samples *samples, const char *unit);
+
+/** Monotonic, in nanoseconds. */
+uint64_t bench_now_ns(void);
+
+#endif

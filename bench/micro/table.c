@@ -50,9 +50,20 @@ void bench_table_row(const char *name, const struct bench_samples *samples, cons
     fflush(stdout);
 }
 
-uint64_t bench_now_ns(void)
+uint64_t bench_cpu_ns(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t bench_cpu_overhead_ns(void)
+{
+    uint64_t least = UINT64_MAX;
+    for (int i = 0; i < 1000; i++) {
+        uint64_t start_ns = bench_cpu_ns();
+        uint64_t ns = bench_cpu_ns() - start_ns;
+        least = ns < least ? ns : least;
+    }
+    return least;
 }

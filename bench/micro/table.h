@@ -24,7 +24,10 @@ double bench_samples_median(const struct bench_samples *samples);
 void bench_table_title(const char *title);
 void bench_table_row(const char *name, const struct bench_samples *samples, const char *unit);
 
-/** Monotonic, in nanoseconds. */
-uint64_t bench_now_ns(void);
+/** CPU time of the calling thread in nanoseconds: other programs on the machine disturb it less than the clock on the
+ *  wall. */
+uint64_t bench_cpu_ns(void);
+/** What a pair of bench_cpu_ns() calls adds to the time between them. */
+uint64_t bench_cpu_overhead_ns(void);
 
 #endif

@@ -13,6 +13,8 @@ BEGIN {
     may["signaling"] = "base sfu/sfu.h"
     may["platform"] = "base sfu/sfu.h signaling"
     may["bench"] = "base sfu/wire sfu/media sfu/transport sfu/io"
+    # it measures the engine and a whole worker
+    may["bench/micro"] = "base bench sfu/wire sfu/media sfu/transport sfu/io sfu/room sfu/sfu.h"
     for (area in may) {
         n = split(may[area], list, " ")
         for (i = 1; i <= n; i++) allowed[area, list[i]] = 1
@@ -24,6 +26,7 @@ BEGIN {
 function area_of(path,    part, n) {
     n = split(path, part, "/")
     if (part[1] == "sfu" && n > 2) return "sfu/" part[2]
+    if (part[1] == "bench" && part[2] == "micro") return "bench/micro"
     return part[1]
 }
 

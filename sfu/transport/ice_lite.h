@@ -18,7 +18,7 @@
 #include "sfu/transport/path.h"
 #include "sfu/wire/stun.h"
 
-#define SFU_ICE_CONSENT_US (30u * 1000000u) /**< RFC 7675 section 5.1 */
+#define SFU_ICE_CONSENT_US 30000000u /**< RFC 7675 section 5.1 */
 #define SFU_ICE_UFRAG_MAX  32  /**< with NUL; ours have 8 characters, at least 4 are required (RFC 8839 section 5.4) */
 #define SFU_ICE_PWD_MAX    128 /**< with NUL; ours have 24 characters, at least 22 are required */
 #define SFU_ICE_PATHS_MAX  8   /**< validated 5-tuples remembered; the one unused longest is replaced */

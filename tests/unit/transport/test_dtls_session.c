@@ -339,17 +339,6 @@ T_TEST(two_sessions_share_an_identity)
     pair_close(&pairs[1]);
 }
 
-T_TEST(fingerprint_text)
-{
-    uint8_t fingerprint[SFU_DTLS_FINGERPRINT_BYTES] = {0xab, 0x01};
-    char text[96];
-    fingerprint[31] = 0xf0;
-    sfu_dtls_fingerprint_text(fingerprint, text);
-    T_EQ(strlen(text), 95);
-    T_MEM_EQ(text, "AB:01:00:", 9);
-    T_STR_EQ(text + 90, "00:F0");
-}
-
 /* Last: frees what the others share. */
 T_TEST(the_identities_are_freed)
 {
@@ -366,4 +355,4 @@ T_MAIN(T_CASE(connects_with_gcm), T_CASE(the_servers_order_of_profiles_decides),
        T_CASE(random_loss_duplication_and_reordering), T_CASE(a_silent_peer_is_given_up_after_30_seconds),
        T_CASE(the_same_run_twice_is_the_same), T_CASE(a_fragmented_client_hello), T_CASE(garbage_is_ignored),
        T_CASE(changed_bytes_never_crash), T_CASE(close_notify), T_CASE(two_sessions_share_an_identity),
-       T_CASE(fingerprint_text), T_CASE(the_identities_are_freed))
+       T_CASE(the_identities_are_freed))

@@ -100,8 +100,8 @@ void sfu_twcc_recorder_on_packet(struct sfu_twcc_recorder *recorder, uint64_t no
     ext_seq = sfu_seq_unwrap(&recorder->unwrap, transport_seq);
     if (first) {
         recorder->next_report = ext_seq;
-        if (!recorder->pending)
-            recorder->deadline_us = now_us;
+        if (recorder->deadline_us == 0)
+            recorder->deadline_us = now_us; /* the grid begins */
     } else if (ext_seq > highest) {
         advance(recorder, highest, ext_seq);
     } else if (*slot(recorder, ext_seq) != SFU_TWCC_NOT_RECEIVED) {

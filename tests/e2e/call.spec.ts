@@ -58,6 +58,35 @@ test('F67: three people, each picture and each tone from the right one; a late j
   await eve.hears(0, 1);
 });
 
+test('B5: where UDP is blocked, the media goes over TCP', async ({ room, person }) => {
+  const ana = await person('Ana');
+  const bob = await person('Bob');
+  // Bob's browser is told of no UDP candidate, so it sends none; its statistics say what carries the media.
+  await bob.context.addInitScript(() => {
+    const all: RTCPeerConnection[] = ((window as unknown as { __all: RTCPeerConnection[] }).__all = []);
+    const original = RTCPeerConnection.prototype.setRemoteDescription as (d: RTCSessionDescriptionInit) => Promise<void>;
+    RTCPeerConnection.prototype.setRemoteDescription = function (description: RTCSessionDescriptionInit) {
+      all.push(this);
+      const sdp = description.sdp?.replace(/^a=candidate:\S+ \d+ udp .*\r\n/gim, '') ?? '';
+      return original.call(this, { type: description.type, sdp });
+    };
+  });
+  await ana.enter(room);
+  await bob.enter(room);
+  await ana.sees(ana.tile(bob), 1);
+  await bob.sees(bob.tile(ana), 0);
+  await ana.hears(1);
+  const protocols = await bob.page.evaluate(async () => {
+    const found = new Set<string>();
+    for (const pc of (window as unknown as { __all: RTCPeerConnection[] }).__all)
+      (await pc.getStats()).forEach((s, _id, report) => {
+        if (s.type === 'candidate-pair' && s.state === 'succeeded') found.add(report.get(s.remoteCandidateId)?.protocol);
+      });
+    return [...found];
+  });
+  expect(protocols).toEqual(['tcp']);
+});
+
 test('F68: the five controls carry their words', async ({ room, person }) => {
   const ana = await person('Ana');
   const bob = await person('Bob');

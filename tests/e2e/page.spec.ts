@@ -110,10 +110,13 @@ test('B39: French by default, English on request, and it is remembered', async (
   await expect(ana.control('mic')).toHaveAccessibleName('Mute');
 });
 
-test('B39: a browser set to English starts in English', async ({ room, person }) => {
+test('B39: French whatever the browser speaks, English by a link that says so', async ({ room, person }) => {
   const ana = await person('Ana', { locale: 'en-GB' });
   await ana.open(room);
+  await expect(ana.page.locator('html')).toHaveAttribute('lang', 'fr');
+  await ana.open(`${room}?lang=en`);
   await expect(ana.page.locator('html')).toHaveAttribute('lang', 'en');
+  await expect(ana.get('prejoin-join')).toHaveText('Join');
 });
 
 test('F67: the address of no room says so', async ({ server, person }) => {

@@ -3,6 +3,7 @@
 // `person(name)`. After a test: consoles without errors, screenshots and the server's log kept if it failed.
 import { test as base, expect } from '@playwright/test';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { Gate } from './gate.ts';
 import { Browsers, Person, type PersonOptions } from './person.ts';
 import { Server } from './server.ts';
 
@@ -10,9 +11,11 @@ interface Fixtures {
   /** what is added to the server's arguments; set with test.use() */
   serverOptions: string[];
   /** console errors that this test brings about on purpose */
-  expectedErrors: RegExp[];
+  expectedErrors: RegExp;
   server: Server;
   room: string;
+  /** a relay in front of the server, and the same room through it */
+  gate: Gate & { room: string };
   /** Each new person of a test has the next colour and tone, starting at 0. */
   person: (name: string, options?: PersonOptions) => Promise<Person>;
 }
@@ -27,7 +30,7 @@ export const test = base.extend<Fixtures, { browsers: Browsers }>({
     { scope: 'worker' },
   ],
   serverOptions: [[], { option: true }],
-  expectedErrors: [[], { option: true }],
+  expectedErrors: [/$^/, { option: true }],
 
   server: async ({ serverOptions }, use, info) => {
     const server = await Server.start(serverOptions);
@@ -46,6 +49,12 @@ export const test = base.extend<Fixtures, { browsers: Browsers }>({
     await use(`${server.origin}/visio/e2e-${Math.random().toString(36).slice(2, 10)}`);
   },
 
+  gate: async ({ server, room }, use) => {
+    const gate = await Gate.before(server);
+    await use(Object.assign(gate, { room: room.replace(`:${server.port}/`, `:${gate.port}/`) }));
+    await gate.close();
+  },
+
   person: async ({ browsers, expectedErrors }, use, info) => {
     const people: Person[] = [];
     await use(async (name, options) => {
@@ -59,7 +68,7 @@ export const test = base.extend<Fixtures, { browsers: Browsers }>({
           await page.screenshot({ path: info.outputPath(`${at}-${tab}.png`) }).catch(() => undefined);
     }
     const errors = people.flatMap((p) =>
-      p.errors.filter((e) => !expectedErrors.some((known) => known.test(e))).map((e) => `${p.name}: ${e}`),
+      p.errors.filter((e) => !expectedErrors.test(e)).map((e) => `${p.name}: ${e}`),
     );
     for (const person of people) await person.context.close();
     expect(errors, 'errors in the console').toEqual([]);

@@ -48,7 +48,7 @@ export class Server {
     const binary = process.env['CONSILIUM_SERVER'];
     const pages = process.env['CONSILIUM_STATIC'];
     if (!binary || !pages) throw new Error('CONSILIUM_SERVER and CONSILIUM_STATIC are not set: use run.sh');
-    const own = ['--open-rooms', '--port', `${this.port}`, '--udp-port', `${this.mediaPort}`, '--tcp-port', `${this.mediaPort}`,
+    const own = ['--open-rooms', '--port', `${this.port}`, '--media-port', `${this.mediaPort}`, '--media-tcp-port', `${this.mediaPort}`,
       '--data', this.data, '--static-dir', pages, '--public-address', ADDRESS];
     const child = spawn(binary, [...own, ...this.options], {
       stdio: ['ignore', 'pipe', 'pipe'],

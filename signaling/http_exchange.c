@@ -138,7 +138,8 @@ int sig_http_exchange_begin(struct sig_http_exchange *exchange, struct lws *wsi,
         return refuse(exchange, wsi, 414, "path_too_long");
     memcpy(exchange->path, path, len);
     exchange->path[len] = '\0';
-    if (exchange->method != SIG_HTTP_POST)
+    bool has_body = strtoull(length, NULL, 10) > 0 || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING);
+    if (exchange->method != SIG_HTTP_POST || !has_body)
         return dispatch(exchange, wsi, router, now_us);
     if (strtoull(length, NULL, 10) > SIG_HTTP_BODY_MAX_BYTES)
         return refuse(exchange, wsi, 413, "too_large");

@@ -56,8 +56,9 @@ void sfu_stop(struct sfu *sfu, uint32_t drain_ms);
 void sfu_destroy(struct sfu *sfu);
 
 /** Copies `command` and its arrays and hands it to the worker of its room; ROOM_OPEN places the room on the worker with
- * the fewest participants. Returns 0, BASE_ERR_NOT_FOUND (no such room), BASE_ERR_FULL (the worker is overloaded:
- * nothing happened), BASE_ERR_EXISTS (ROOM_OPEN) or BASE_ERR_NOMEM. */
+ * the fewest participants. Returns 0, BASE_ERR_NOT_FOUND (no such room), BASE_ERR_FULL (the worker is overloaded, or
+ * ROOM_OPEN after _stop: nothing happened), BASE_ERR_EXISTS (ROOM_OPEN), BASE_ERR_INVALID (more tracks than
+ * SFU_TRACKS_MAX or SFU_SUBSCRIPTIONS_MAX) or BASE_ERR_NOMEM. */
 int sfu_post(struct sfu *sfu, const struct sfu_command *command);
 /** Takes the oldest event. Returns false when there is none. A worker whose event queue is full waits with its rooms'
  * events, never with packets. */
@@ -72,10 +73,15 @@ const uint8_t *sfu_fingerprint(const struct sfu *sfu);
 
 struct sfu_worker_stats {
     struct sfu_stats engine;
-    uint64_t iterations, sends, send_failures, gso_messages, gso_segments, receives;
-    uint64_t tcp_connections, tcp_accepted, tcp_refused, tcp_bytes_queued;
-    uint64_t cpu_us;            /**< of the thread */
-    uint64_t loop_delay_max_us; /**< longest time between two iterations' starts since the last _stats */
+    uint64_t iterations;
+    uint64_t sends, receives;                   /**< system calls (UDP) */
+    uint64_t send_failures;                     /**< packets that the kernel did not take, UDP and TCP */
+    uint64_t gso_messages, gso_segments;        /**< messages of more than one packet, and the packets in them */
+    uint64_t tcp_connections, tcp_bytes_queued; /**< now */
+    uint64_t tcp_accepted, tcp_refused;         /**< kept by this worker; closed before they proved themselves */
+    uint64_t cpu_us;                            /**< of the thread */
+    uint64_t loop_delay_max_us; /**< longest iteration, or lateness for a deadline, since the last _stats: how long a
+                                   packet may have waited */
     uint32_t receive_buffer_bytes, send_buffer_bytes; /**< granted */
 };
 /** Copies the newest snapshot (at most 1 s old) of each worker; returns how many. */

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "base/clock.h"
+#include "base/deadline.h"
 #include "base/hash.h"
 #include "base/heap.h"
 #include "base/pool.h"

@@ -64,13 +64,6 @@ static void destroy_up(struct sfu_participant *participant, uint32_t index)
     participant->up_count--;
 }
 
-static void forget_past(struct sfu_participant *participant)
-{
-    free(participant->past);
-    participant->past = NULL;
-    participant->past_count = 0;
-}
-
 void sfu_participant_destroy(struct sfu_participant *participant)
 {
     if (participant == NULL)
@@ -83,7 +76,7 @@ void sfu_participant_destroy(struct sfu_participant *participant)
     context->stats.down_tracks -= participant->down_count;
     free(participant->downs);
     base_map_clear(&participant->downs_by_ssrc);
-    forget_past(participant);
+    free(participant->past);
     sfu_link_close(&participant->links[SFU_PUBLISH]);
     sfu_link_close(&participant->links[SFU_SUBSCRIBE]);
     sfu_twcc_recorder_destroy(participant->twcc);
@@ -144,7 +137,7 @@ uint32_t sfu_participant_transport(struct sfu_participant *participant, uint64_t
             tell_downs(participant, now_us);
             for (uint32_t i = 0; i < participant->down_count; i++)
                 sfu_down_track_restart(participant->downs[i]);
-            forget_past(participant);
+            participant->past_count = 0;
             participant->transport_seq = 0;
         } else {
             for (uint32_t i = 0; i < participant->up_count; i++)
@@ -253,6 +246,14 @@ static bool is_listed(const struct sfu_command *command, const struct sfu_up_tra
     return false;
 }
 
+static bool is_repeated(const struct sfu_command *command, uint32_t index)
+{
+    for (uint32_t i = 0; i < index; i++)
+        if (command->up[i].track_id == command->up[index].track_id)
+            return true;
+    return false;
+}
+
 uint32_t sfu_participant_publish(struct sfu_participant *participant, uint64_t now_us,
                                  const struct sfu_command *command)
 {
@@ -264,7 +265,9 @@ uint32_t sfu_participant_publish(struct sfu_participant *participant, uint64_t n
         struct sfu_up_track_config config = command->up[i];
         config.mid[sizeof config.mid - 1] = '\0';
         struct sfu_up_track *up = own_track(participant, config.track_id);
-        if (up != NULL) {
+        if (is_repeated(command, i)) {
+            ignored++;
+        } else if (up != NULL) {
             sfu_up_track_configure(up, now_us, &config);
             set_muted(participant, now_us, up, config.muted, SFU_MUTED_BY_SELF);
         } else if (!may_publish(participant, config.source) || !add_up(participant, now_us, &config)) {

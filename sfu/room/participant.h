@@ -53,9 +53,9 @@ struct sfu_participant {
     struct sfu_down_track **downs;
     uint32_t down_count, down_capacity;
     struct base_map downs_by_ssrc;
-    uint16_t transport_seq; /**< next transport-wide sequence number */
-    struct sfu_down_track_past *past;
-    uint32_t past_count; /* all ever; the slot is modulo SFU_PAST_MAX */
+    uint16_t transport_seq;           /**< next transport-wide sequence number */
+    struct sfu_down_track_past *past; /**< NULL until the first down track is made */
+    uint32_t past_count;              /* all ever; the slot is modulo SFU_PAST_MAX */
     uint32_t resend_budget;
     uint64_t resend_budget_us; /* when it was filled */
 

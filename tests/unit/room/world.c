@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/deadline.h"
 #include "sfu/transport/demux.h"
 #include "sfu/wire/stun.h"
 
@@ -105,9 +105,13 @@ static void on_rtp(struct world_peer *peer, const uint8_t *data, size_t len)
     sfu_rtp_ext_map_set(&map, SFU_RTP_EXT_TRANSPORT_CC, SFU_SEND_EXT_TRANSPORT_CC);
     uint8_t plain[2048];
     size_t plain_bytes;
+    if (peer->receive == NULL) {
+        peer->early++;
+        return;
+    }
     assert(peer->packet_count < WORLD_PACKETS_MAX);
     struct world_packet *packet = &peer->packets[peer->packet_count];
-    if (peer->receive == NULL || sfu_rtp_parse(data, len, &packet->header) != 0 ||
+    if (sfu_rtp_parse(data, len, &packet->header) != 0 ||
         sfu_srtp_unprotect(peer->receive, data, len, &packet->header, plain, &plain_bytes) != 0 ||
         sfu_rtp_padding_bytes(plain, plain_bytes, &packet->header, &packet->padding_bytes) != 0) {
         peer->auth_failures++;
@@ -154,7 +158,11 @@ static void on_rtcp_item(struct world_peer *peer, const struct sfu_rtcp_item *it
 static void on_rtcp(struct world_peer *peer, uint8_t *data, size_t len)
 {
     size_t plain_bytes;
-    if (peer->receive == NULL || sfu_srtcp_unprotect(peer->receive, data, len, &plain_bytes) != 0) {
+    if (peer->receive == NULL) {
+        peer->early++;
+        return;
+    }
+    if (sfu_srtcp_unprotect(peer->receive, data, len, &plain_bytes) != 0) {
         peer->auth_failures++;
         return;
     }

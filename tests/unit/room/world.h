@@ -12,7 +12,7 @@
 #include "sfu/wire/rtcp.h"
 
 #define WORLD_WALL_OFFSET_US (INT64_C(1700000000) * 1000000)
-#define WORLD_PEERS_MAX      16
+#define WORLD_PEERS_MAX      40
 #define WORLD_EVENTS_MAX     512
 #define WORLD_PACKETS_MAX    2048
 #define WORLD_MID_EXT        4 /* extension ids that publishers use: not ours */
@@ -45,6 +45,7 @@ struct world_peer {
 
     struct world_packet *packets; /* received */
     size_t packet_count;
+    size_t early; /* before it had keys: the server has them half a round trip earlier */
     size_t auth_failures;
     unsigned pli, nack_count, twcc, rr, sr, stun_responses;
     uint16_t nacked[64];

@@ -9,6 +9,8 @@
 
 #include "base/deadline.h"
 
+#include "base/deadline.h"
+
 /** Monotonic time in microseconds since an arbitrary moment. Never goes back. Any thread. */
 uint64_t base_clock_us(void);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * deadline.h - the deadline that never comes, for modules that know times only as arguments (clock.h reads the clocks).
+ * deadline.h - words about time for code that may not read a clock (see clock.h for those that may).
  */
 #ifndef CONSILIUM_BASE_DEADLINE_H
 #define CONSILIUM_BASE_DEADLINE_H

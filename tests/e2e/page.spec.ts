@@ -119,8 +119,12 @@ test('B39: French whatever the browser speaks, English by a link that says so', 
   await expect(ana.get('prejoin-join')).toHaveText('Join');
 });
 
-test('F67: the address of no room says so', async ({ server, person }) => {
-  const ana = await person('Ana');
-  await ana.page.goto(`${server.origin}/visio/A_B`);
-  await expect(ana.page.getByText('Adresse de réunion incorrecte')).toBeVisible();
+test.describe('an address with a typing mistake', () => {
+  test.use({ expectedErrors: /status of 404/ });
+
+  test('F67: the address of no room says so, in words', async ({ server, person }) => {
+    const ana = await person('Ana');
+    await ana.page.goto(`${server.origin}/visio/RCP_thorax`);
+    await expect(ana.page.getByText('Adresse de réunion incorrecte')).toBeVisible();
+  });
 });

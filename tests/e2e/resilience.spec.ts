@@ -91,8 +91,8 @@ test('B7: a reload leaves no ghost, and neither does a closed tab', async ({ roo
   await ana.sees(ana.tile(bob), 1);
 
   await bob.page.reload();
-  await expect(bob.get('prejoin-join')).toBeVisible();
-  await bob.join();
+  // Whoever was inside is back inside without being asked.
+  await expect(bob.control('leave')).toBeVisible();
   await bob.sees(bob.tile(ana), 0);
   await ana.sees(ana.tile(bob), 1);
   await expect(ana.tile(bob)).toHaveCount(1);

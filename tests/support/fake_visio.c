@@ -324,8 +324,7 @@ const char *fake_ticket(struct fake_visio *fake, uint64_t person, uint32_t capac
                                         SFU_RIGHT_SUBSCRIBE | SFU_RIGHT_MODERATE,
                               .policy = {.capacity = capacity}};
     snprintf(grant.name, sizeof grant.name, "Person %u", (unsigned)person);
-    int err = sig_tickets_issue(fake->tickets, fake->now_us, &grant, ticket);
-    assert(!err);
+    (void)sig_tickets_issue(fake->tickets, fake->now_us, &grant, ticket);
     return ticket;
 }
 

@@ -74,7 +74,7 @@ void fake_text(struct fake_visio *fake, size_t socket, const char *text);
 /** The same with a JSON object, which is consumed. */
 void fake_json(struct fake_visio *fake, size_t socket, json_t *message);
 void fake_drop(struct fake_visio *fake, size_t socket);
-/** A ticket for room "demo" with all rights; static storage. `person` is the identity. */
+/** A ticket for room "demo" with all rights; static storage; "" if there are too many. `person` is the identity. */
 const char *fake_ticket(struct fake_visio *fake, uint64_t person, uint32_t capacity);
 /** Opens a socket and joins "demo" with all rights; the socket's number. */
 size_t fake_join(struct fake_visio *fake, uint64_t person);

@@ -199,14 +199,10 @@ static void on_transport(struct sig_participant *participant, const struct sfu_e
 
 static void on_speaker(struct sig_room *room, const struct sfu_event *event)
 {
-    if (!event->participant_id)
-        return;
-    json_t *recent = json_array();
-    for (size_t i = 0; i < event->recent_count && i < SFU_SPEAKERS_RECENT_MAX; i++)
-        json_array_append_new(recent, sig_id_json('p', event->recent[i]));
-    sig_room_broadcast(room, NULL,
-                       json_pack("{s:s, s:o, s:o}", "type", "speaker", "participant",
-                                 sig_id_json('p', event->participant_id), "recent", recent));
+    room->speaker = event->participant_id;
+    room->recent_count = event->recent_count < SFU_SPEAKERS_RECENT_MAX ? event->recent_count : SFU_SPEAKERS_RECENT_MAX;
+    memcpy(room->recent, event->recent, room->recent_count * sizeof room->recent[0]);
+    sig_room_broadcast(room, NULL, sig_room_speaker(room));
 }
 
 static void on_quality(struct sig_participant *participant, const struct sfu_event *event)

@@ -95,6 +95,9 @@ struct sig_room {
     uint64_t empty_since_us;
     uint64_t quality_sent_us;
     bool quality_pending;
+    uint64_t speaker; /**< dominant speaker, 0: nobody yet */
+    uint64_t recent[SFU_SPEAKERS_RECENT_MAX];
+    size_t recent_count;
 };
 
 struct sig_hub {
@@ -158,7 +161,9 @@ struct sig_track *sig_participant_track(struct sig_participant *participant, uin
 json_t *sig_participant_json(const struct sig_participant *participant);
 void sig_participant_on_timer(struct sig_participant *participant, uint64_t now_us);
 void sig_room_on_timer(struct sig_room *room, uint64_t now_us);
-/** {"p9":3,…}: all that are known, or only those that changed; NULL if there are none. */
+/** The `speaker` message of the present state, without those who left; NULL if nobody spoke. */
+json_t *sig_room_speaker(const struct sig_room *room);
+/** A `quality` message: {"p9":3,…}: all that are known, or only those that changed; NULL if there are none. */
 json_t *sig_room_quality(struct sig_room *room, bool only_changed);
 /** To everybody whose socket is up and who is in, but for `except` (may be NULL). Frees the message. */
 void sig_room_broadcast(struct sig_room *room, const struct sig_participant *except, json_t *message);

@@ -266,6 +266,25 @@ json_t *sig_participant_json(const struct sig_participant *participant)
                      "tracks", tracks);
 }
 
+static bool is_in(const struct sig_room *room, uint64_t participant_id)
+{
+    const struct sig_participant *participant = base_map_get(&room->hub->participants, participant_id);
+    return participant && participant->room == room && participant->state == SIG_PARTICIPANT_IN;
+}
+
+json_t *sig_room_speaker(const struct sig_room *room)
+{
+    if (!is_in(room, room->speaker))
+        return NULL;
+    json_t *recent = json_array();
+    for (size_t i = 0; i < room->recent_count; i++) {
+        if (is_in(room, room->recent[i]))
+            json_array_append_new(recent, sig_id_json('p', room->recent[i]));
+    }
+    return json_pack("{s:s, s:o, s:o}", "type", "speaker", "participant", sig_id_json('p', room->speaker), "recent",
+                     recent);
+}
+
 json_t *sig_room_quality(struct sig_room *room, bool only_changed)
 {
     json_t *qualities = json_object();

@@ -157,6 +157,7 @@ void sig_session_welcome(struct sig_participant *participant, uint64_t now_us, i
                                 rights_json(participant->rights), "ice_servers", "participants", others);
     sig_session_send(connection, with_id(message, "re", id));
     sig_session_send(connection, sig_room_quality(participant->room, false));
+    sig_session_send(connection, sig_room_speaker(participant->room));
     for (int pc = SFU_PUBLISH; resumed && pc <= SFU_SUBSCRIBE; pc++) {
         if (participant->lost[pc])
             sig_session_send(connection, json_pack("{s:s, s:s, s:s}", "type", "connection", "pc",

@@ -393,6 +393,15 @@ T_TEST(engine_news_reach_the_room)
     fake.sockets[a].read = 0;
     T_STR_EQ(text_of(fake_expect(&fake, a, "connection"), "state"), "lost");
     T_EQ(fake_count(&fake, b, "connection"), 0);
+    size_t c = fake_join(&fake, 3); /* hears at once how things stand */
+    const json_t *known = json_object_get(fake_expect(&fake, c, "quality"), "participants");
+    T_EQ(number_of(known, "p1"), 1);
+    const json_t *speaker = fake_expect(&fake, c, "speaker");
+    T_STR_EQ(text_of(speaker, "participant"), "p2");
+    T_EQ(json_array_size(json_object_get(speaker, "recent")), 2);
+    fake_json(&fake, b, json_pack("{s:s}", "type", "leave"));
+    size_t d = fake_join(&fake, 4);
+    T_EQ(fake_count(&fake, d, "speaker"), 0); /* the speaker left */
     fake_stop(&fake);
 }
 

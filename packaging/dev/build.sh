@@ -2,10 +2,14 @@
 # Sourced by ./dev: the C builds, one folder each under build/.
 # shellcheck shell=bash
 
-# setup_c KIND: configures build/KIND once; ninja notices later changes of the meson files by itself.
+# setup_c KIND: configures build/KIND once; later it only follows changes of the meson files, so that what is asked about
+# targets and tests afterwards is true.
 setup_c() {
     local kind=$1 options=()
-    [ -f "build/$kind/build.ninja" ] && return 0
+    if [ -f "build/$kind/build.ninja" ]; then
+        quietly ".cache/log/meson-$kind" ninja -C "build/$kind" build.ninja || die "$EXIT_BUILD" "meson failed"
+        return 0
+    fi
     case "$kind" in
     release) options=(-Dbuildtype=release -Doptimization=2 -Ddebug=true) ;;
     asan) options=(-Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false) ;;

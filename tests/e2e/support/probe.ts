@@ -58,12 +58,14 @@ export function installProbe(palette: [number, number, number][]): void {
 
   const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-  /** Calls `done` until it is true; fails when the time is over or the page took the element away. */
+  /** Calls `done` until it is true; fails when the time is over or the page took the element away or gave it to
+   * somebody else. */
   const until = async (element: Element, timeoutMs: number, what: string, done: () => boolean): Promise<number> => {
     const end = performance.now() + timeoutMs;
+    const whose = element.getAttribute('data-name');
     while (!done()) {
       if (performance.now() > end) throw new Error(`${what} in ${timeoutMs} ms; the picture: ${JSON.stringify(look(element))}`);
-      if (!element.isConnected) throw new Error('the page has replaced the element');
+      if (!element.isConnected || element.getAttribute('data-name') !== whose) throw new Error('the page has replaced the element');
       await pause(30);
     }
     return Date.now();

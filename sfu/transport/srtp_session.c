@@ -12,6 +12,7 @@
 #include "sfu/transport/srtp_crypto.h"
 
 #define REPLAY_WINDOW     128u
+#define STREAMS_FIRST     8u          /* room in a new table; it doubles up to SFU_SRTP_SSRC_MAX */
 #define RTCP_INDEX_MAX    0x7fffffffu /* 31 bits; a key may not protect more (RFC 3711 section 9.2) */
 #define RTCP_E_BIT        0x80000000u
 #define RTCP_HEADER_BYTES 8u
@@ -25,9 +26,9 @@ struct stream {
 };
 
 struct stream_table {
-    unsigned count;
+    unsigned count, capacity;
     unsigned last; /* packets of one stream come in runs */
-    struct stream streams[SFU_SRTP_SSRC_MAX];
+    struct stream *streams;
 };
 
 struct sfu_srtp_session {
@@ -85,6 +86,8 @@ void sfu_srtp_session_destroy(struct sfu_srtp_session *session)
         return;
     sfu_srtp_cipher_destroy(session->rtp);
     sfu_srtp_cipher_destroy(session->rtcp);
+    free(session->rtp_in.streams);
+    free(session->rtcp_in.streams);
     free(session);
 }
 
@@ -127,11 +130,30 @@ static bool is_replayed(const struct stream *stream, uint64_t index)
     return age >= REPLAY_WINDOW || (stream->seen[age / 64] >> (age % 64) & 1) != 0;
 }
 
-/* Only for authentic packets. A full table is refused by the callers before. */
+/* Room for one more stream, before the costly check: a stranger's packet can make the table's memory larger by one
+ * step, never its count. */
+static int make_place(struct stream_table *table)
+{
+    if (table->count < table->capacity)
+        return 0;
+    if (table->count == SFU_SRTP_SSRC_MAX)
+        return BASE_ERR_FULL;
+    unsigned capacity = table->capacity == 0 ? STREAMS_FIRST : table->capacity * 2;
+    if (capacity > SFU_SRTP_SSRC_MAX)
+        capacity = SFU_SRTP_SSRC_MAX;
+    struct stream *streams = realloc(table->streams, capacity * sizeof *streams);
+    if (streams == NULL)
+        return BASE_ERR_FULL;
+    table->streams = streams;
+    table->capacity = capacity;
+    return 0;
+}
+
+/* Only for authentic packets; a new stream has its place by make_place(). */
 static void mark_received(struct stream_table *table, struct stream *stream, uint32_t ssrc, uint64_t index)
 {
     if (stream == NULL) {
-        assert(table->count < SFU_SRTP_SSRC_MAX);
+        assert(table->count < table->capacity);
         table->last = table->count++;
         table->streams[table->last] = (struct stream){.ssrc = ssrc, .highest = index, .seen = {1, 0}};
         return;
@@ -171,7 +193,7 @@ int sfu_srtp_unprotect(struct sfu_srtp_session *session, const uint8_t *packet, 
     if (len < header->header_bytes + tag_bytes)
         return BASE_ERR_TRUNCATED;
     struct stream *stream = find_stream(&session->rtp_in, header->ssrc);
-    if (stream == NULL && session->rtp_in.count == SFU_SRTP_SSRC_MAX)
+    if (stream == NULL && make_place(&session->rtp_in) != 0)
         return BASE_ERR_FULL;
     uint64_t index = estimate_index(stream, header->seq);
     if (is_replayed(stream, index)) /* before the costly check, as RFC 3711 section 3.3 has it */
@@ -209,7 +231,7 @@ int sfu_srtcp_unprotect(struct sfu_srtp_session *session, uint8_t *rtcp, size_t 
         return BASE_ERR_AUTH;
     uint32_t index = word & ~RTCP_E_BIT;
     struct stream *stream = find_stream(&session->rtcp_in, ssrc);
-    if (stream == NULL && session->rtcp_in.count == SFU_SRTP_SSRC_MAX)
+    if (stream == NULL && make_place(&session->rtcp_in) != 0)
         return BASE_ERR_FULL;
     if (is_replayed(stream, index))
         return BASE_ERR_REPLAY;

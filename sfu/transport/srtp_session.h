@@ -22,7 +22,10 @@ enum sfu_srtp_profile {
 #define SFU_SRTP_KEY_BYTES      16
 #define SFU_SRTP_SALT_MAX_BYTES 14 /**< 14 for CM, 12 for GCM */
 #define SFU_SRTP_TAG_MAX_BYTES  16 /**< RTP: 10 (SHA1_80) or 16 (GCM); RTCP: the same plus 4 bytes index */
-#define SFU_SRTP_SSRC_MAX       64 /**< inbound streams whose rollover counters are kept; beyond it packets are refused */
+/** Inbound streams whose rollover counters are kept, of RTP and of RTCP each; beyond it packets are refused. None is
+ * ever forgotten: its old packets would be taken for new ones. So it has room for a long meeting in which streams come
+ * and go, and for Firefox, which reports under an SSRC of its own for each m-section that it receives. */
+#define SFU_SRTP_SSRC_MAX 1024
 
 struct sfu_srtp_session;
 
@@ -54,7 +57,7 @@ size_t sfu_srtp_protect(struct sfu_srtp_session *session, uint8_t *out, size_t h
  * Receiving side. Checks, decrypts packet[0..len) (whose parsed header is given) to out (room for len; may be equal to
  * `packet`; the header is copied too), keeps rollover counter and replay window (128 packets) for each SSRC. *out_len:
  * bytes without the tag. Returns 0, BASE_ERR_AUTH, BASE_ERR_REPLAY, BASE_ERR_TRUNCATED, or BASE_ERR_FULL (too many
- * SSRCs). On error nothing changes in the session.
+ * SSRCs, or no memory for one more). On error nothing changes in the session.
  */
 int sfu_srtp_unprotect(struct sfu_srtp_session *session, const uint8_t *packet, size_t len,
                        const struct sfu_rtp_header *header, uint8_t *out, size_t *out_len);

@@ -368,9 +368,21 @@ T_TEST(quality_follows_the_downlink)
     world_destroy(scene.world);
 }
 
-T_MAIN(T_CASE(a_lost_packet_is_asked_for_and_repaired), T_CASE(an_original_after_its_retransmission_is_not_sent_twice),
-       T_CASE(reordering_is_forwarded_at_its_place), T_CASE(a_late_key_frame_brings_what_followed_it),
-       T_CASE(packets_given_up_ask_for_a_key_frame), T_CASE(a_subscriber_gets_a_retransmission),
-       T_CASE(nack_floods_are_bounded), T_CASE(reports_to_the_publisher),
+T_TEST(each_m_section_may_report_under_an_ssrc_of_its_own)
+{
+    /* As Firefox does: in a room of 35 with cameras that is more than 64. */
+    struct scene scene = scene_make();
+    uint8_t rtcp[64];
+    uint64_t before = world_stats(scene.world).pli_received;
+    for (uint32_t ssrc = 1; ssrc <= SFU_SUBSCRIPTIONS_MAX; ssrc++)
+        world_send_rtcp(scene.bob, rtcp, sfu_rtcp_write_pli(rtcp, sizeof rtcp, ssrc, 0x901));
+    T_EQ(world_stats(scene.world).pli_received - before, SFU_SUBSCRIPTIONS_MAX);
+    world_destroy(scene.world);
+}
+
+T_MAIN(T_CASE(each_m_section_may_report_under_an_ssrc_of_its_own), T_CASE(a_lost_packet_is_asked_for_and_repaired),
+       T_CASE(an_original_after_its_retransmission_is_not_sent_twice), T_CASE(reordering_is_forwarded_at_its_place),
+       T_CASE(a_late_key_frame_brings_what_followed_it), T_CASE(packets_given_up_ask_for_a_key_frame),
+       T_CASE(a_subscriber_gets_a_retransmission), T_CASE(nack_floods_are_bounded), T_CASE(reports_to_the_publisher),
        T_CASE(sender_reports_keep_sound_and_picture_together),
        T_CASE(round_trip_time_stretches_the_rest_between_retransmissions), T_CASE(quality_follows_the_downlink))

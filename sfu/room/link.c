@@ -5,6 +5,8 @@
 
 #include "base/err.h"
 
+#define PATH_HOLD_US 10000000u /* peers check at least every 6 s (RFC 7675 section 5.1) */
+
 void sfu_link_init(struct sfu_link *link, struct sfu_context *context, struct sfu_participant *owner,
                    enum sfu_peer_connection kind)
 {
@@ -116,6 +118,20 @@ static bool is_valid_path(const struct sfu_link *link, const struct sfu_path *pa
     return false;
 }
 
+/* Does another link receive checks from there? Sources can be forged: a participant must not be able to take the path
+ * of another whose checks keep coming. One that left without a word is soon silent. */
+static bool is_held(const struct sfu_link *link, const struct sfu_path *path, uint64_t now_us)
+{
+    const struct sfu_link *holder = sfu_demux_by_path(link->context->demux, path);
+    if (holder == NULL || holder == link)
+        return false;
+    const struct sfu_ice_lite *ice = sfu_transport_ice(holder->transport);
+    for (unsigned i = 0; i < ice->path_count; i++)
+        if (sfu_path_equal(&ice->paths[i].path, path))
+            return now_us < ice->paths[i].last_check_us + PATH_HOLD_US;
+    return false;
+}
+
 bool sfu_link_on_stun(struct sfu_link *link, uint64_t now_us, const struct sfu_path *path, const uint8_t *datagram,
                       size_t len)
 {
@@ -126,10 +142,11 @@ bool sfu_link_on_stun(struct sfu_link *link, uint64_t now_us, const struct sfu_p
     struct sfu_demux *demux = link->context->demux;
     if (ice.has_removed)
         sfu_demux_remove_path(demux, &ice.removed, link);
-    /* A path that another link had is ours now: its owner proved that it is the one who sends from there. Only what is
-     * in the list of valid paths may enter the table (an error response validates nothing): sfu_link_close() takes
-     * those out again. Without memory the path stays unknown, and the next check tries again. */
-    if ((ice.path_is_new || sfu_demux_by_path(demux, path) != link) && is_valid_path(link, path))
+    /* A path that another link had is ours now, unless that one still receives checks from there. Only what is in the
+     * list of valid paths may enter the table (an error response validates nothing): sfu_link_close() takes those out
+     * again. Without memory the path stays unknown, and the next check tries again. */
+    if ((ice.path_is_new || sfu_demux_by_path(demux, path) != link) && is_valid_path(link, path) &&
+        !is_held(link, path, now_us))
         (void)sfu_demux_add_path(demux, path, link, NULL);
     return true;
 }

@@ -112,6 +112,12 @@ static const struct sfu_ice_credentials *credentials_of(const struct sfu_ice_lit
     return NULL;
 }
 
+/* The selected path has had no check for so long that whoever sits there cannot be said to want our packets. */
+static bool is_silent(const struct sfu_ice_lite *ice, uint64_t now_us)
+{
+    return ice->selected >= 0 && now_us >= ice->paths[ice->selected].last_check_us + SFU_ICE_PATH_SILENT_US;
+}
+
 static enum sfu_ice_result answer_error(const uint8_t *datagram, size_t len, const char *password, int code,
                                         struct sfu_ice_output *out)
 {
@@ -148,13 +154,11 @@ enum sfu_ice_result sfu_ice_lite_on_stun(struct sfu_ice_lite *ice, uint64_t now_
         at = add_path(ice, path, out);
     ice->paths[at].last_check_us = now_us;
     ice->consent_until_us = now_us + SFU_ICE_CONSENT_US;
-    if (check.use_candidate) {
-        if (credentials == &ice->local)
-            ice->previous_local.ufrag[0] = '\0'; /* the restart is complete */
-        if (ice->selected != at) {
-            ice->selected = at;
-            return SFU_ICE_SELECTED;
-        }
+    if (check.use_candidate && credentials == &ice->local)
+        ice->previous_local.ufrag[0] = '\0'; /* the restart is complete */
+    if (ice->selected != at && (check.use_candidate || is_silent(ice, now_us))) {
+        ice->selected = at;
+        return SFU_ICE_SELECTED;
     }
     return out->path_is_new ? SFU_ICE_PATH_ADDED : SFU_ICE_ANSWERED;
 }

@@ -19,9 +19,13 @@
 #include "sfu/wire/stun.h"
 
 #define SFU_ICE_CONSENT_US 30000000u /**< RFC 7675 section 5.1 */
-#define SFU_ICE_UFRAG_MAX  32  /**< with NUL; ours have 8 characters, at least 4 are required (RFC 8839 section 5.4) */
-#define SFU_ICE_PWD_MAX    128 /**< with NUL; ours have 24 characters, at least 22 are required */
-#define SFU_ICE_PATHS_MAX  8   /**< validated 5-tuples remembered; the one unused longest is replaced */
+/** Consent is for a 5-tuple (RFC 7675 section 3). A check elsewhere after the selected path had none for this long
+ * moves the selection there: the peer's NAT gave it another address and it does not nominate again, or the nomination
+ * came under a forged address. Peers check at least every 6 s. */
+#define SFU_ICE_PATH_SILENT_US 15000000u
+#define SFU_ICE_UFRAG_MAX      32 /**< with NUL; ours have 8 characters, at least 4 are required (RFC 8839 section 5.4) */
+#define SFU_ICE_PWD_MAX        128 /**< with NUL; ours have 24 characters, at least 22 are required */
+#define SFU_ICE_PATHS_MAX      8   /**< validated 5-tuples remembered; the one unused longest is replaced */
 
 struct sfu_ice_credentials {
     char ufrag[SFU_ICE_UFRAG_MAX];

@@ -277,8 +277,26 @@ T_TEST(over_ipv6)
     T_EQ(((struct sockaddr_in6 *)&mapped)->sin6_port, htons(4242));
 }
 
-T_MAIN(T_CASE(a_check_then_a_nomination), T_CASE(strangers_get_no_answer),
-       T_CASE(tampered_and_truncated_checks_are_dropped), T_CASE(a_controlled_peer_is_told_to_switch),
-       T_CASE(an_unknown_required_attribute_is_answered_420), T_CASE(the_path_unused_longest_makes_room),
-       T_CASE(closing_paths_keeps_the_selection_right), T_CASE(a_restart_keeps_the_selected_path),
-       T_CASE(consent_expires), T_CASE(over_ipv6))
+T_TEST(a_selected_path_that_fell_silent_gives_way_to_one_that_is_checked)
+{
+    struct sfu_ice_lite ice;
+    struct sfu_ice_output out;
+    uint64_t now_us = SECOND;
+    sfu_ice_lite_init(&ice, &ours, "peer", now_us);
+    T_EQ(receive(&ice, now_us, (struct check){.port = 10}, &out), SFU_ICE_PATH_ADDED);
+    T_CHECK(sfu_ice_lite_selected(&ice) == NULL); /* only a nomination selects at first, however late */
+    now_us += 20 * SECOND;
+    T_EQ(receive(&ice, now_us, (struct check){.port = 11}, &out), SFU_ICE_PATH_ADDED);
+    T_CHECK(sfu_ice_lite_selected(&ice) == NULL);
+    T_EQ(receive(&ice, now_us, (struct check){.port = 10, .nominate = true}, &out), SFU_ICE_SELECTED);
+    T_EQ(receive(&ice, now_us + SFU_ICE_PATH_SILENT_US - 1, (struct check){.port = 12}, &out), SFU_ICE_PATH_ADDED);
+    T_CHECK(is_selected(&ice, 10));
+    T_EQ(receive(&ice, now_us + SFU_ICE_PATH_SILENT_US, (struct check){.port = 12}, &out), SFU_ICE_SELECTED);
+    T_CHECK(is_selected(&ice, 12));
+}
+
+T_MAIN(T_CASE(a_selected_path_that_fell_silent_gives_way_to_one_that_is_checked), T_CASE(a_check_then_a_nomination),
+       T_CASE(strangers_get_no_answer), T_CASE(tampered_and_truncated_checks_are_dropped),
+       T_CASE(a_controlled_peer_is_told_to_switch), T_CASE(an_unknown_required_attribute_is_answered_420),
+       T_CASE(the_path_unused_longest_makes_room), T_CASE(closing_paths_keeps_the_selection_right),
+       T_CASE(a_restart_keeps_the_selected_path), T_CASE(consent_expires), T_CASE(over_ipv6))

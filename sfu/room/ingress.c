@@ -160,7 +160,8 @@ void sfu_ingress_rtp(struct sfu_participant *participant, uint64_t now_us, const
         context->stats.dropped_malformed++;
         return;
     }
-    if (!find_track(participant, datagram, &header, &match)) {
+    if (!find_track(participant, datagram, &header, &match) ||
+        (match.learned && !match.rtx && !sfu_up_track_may_bind(match.up, now_us))) {
         context->stats.dropped_unknown_ssrc++;
         return;
     }

@@ -113,8 +113,10 @@ void sfu_up_track_configure(struct sfu_up_track *up, uint64_t now_us, const stru
     bool other_ssrc = config->ssrc != 0 && config->ssrc != up->ssrc;
     up->config = *config;
     if (other_mid || other_ssrc) {
-        if (up->ssrc != 0)
+        if (up->ssrc != 0) {
             reset_stream(up, now_us);
+            up->rebind_us = now_us + SFU_REBIND_REST_US;
+        }
         up->ssrc = config->ssrc;
         up->rtx_ssrc = config->rtx_ssrc;
     } else if (config->rtx_ssrc != 0) {
@@ -135,11 +137,18 @@ void sfu_up_track_bind(struct sfu_up_track *up, uint64_t now_us, bool rtx, uint3
         up->rtx_ssrc = ssrc;
         return;
     }
-    if (up->ssrc != 0)
+    if (up->ssrc != 0) {
         reset_stream(up, now_us);
+        up->rebind_us = now_us + SFU_REBIND_REST_US;
+    }
     up->ssrc = ssrc;
     if (up->wants_key_frame)
         sfu_up_track_request_key_frame(up, now_us); /* it could not be sent before */
+}
+
+bool sfu_up_track_may_bind(const struct sfu_up_track *up, uint64_t now_us)
+{
+    return up->ssrc == 0 || now_us >= up->rebind_us;
 }
 
 bool sfu_up_track_set_muted(struct sfu_up_track *up, uint64_t now_us, bool muted)

@@ -29,6 +29,7 @@
 #define SFU_PLI_INTERVAL_US        500000u
 #define SFU_PLI_REPEAT_US          1000000u
 #define SFU_NACK_REORDER_US        15000u
+#define SFU_REBIND_REST_US         200000u /**< between two streams of one track that are learned by mid */
 #define SFU_AUDIO_CLOCK_HZ         48000u
 #define SFU_VIDEO_CLOCK_HZ         90000u
 
@@ -38,8 +39,9 @@ struct sfu_up_track {
     struct sfu_context *context;
     struct sfu_participant *owner;
     struct sfu_up_track_config config;
-    uint32_t ssrc;     /**< of the stream as it comes in now; 0: not known yet */
-    uint32_t rtx_ssrc; /**< 0: not known, or none */
+    uint32_t ssrc;      /**< of the stream as it comes in now; 0: not known yet */
+    uint32_t rtx_ssrc;  /**< 0: not known, or none */
+    uint64_t rebind_us; /**< before this time no other stream may take over */
     bool muted;
 
     struct sfu_seq_unwrap unwrap;
@@ -71,6 +73,10 @@ void sfu_up_track_configure(struct sfu_up_track *up, uint64_t now_us, const stru
 void sfu_up_track_reset(struct sfu_up_track *up, uint64_t now_us);
 /** An authenticated packet came under a new SSRC (or RTX SSRC) for this track: from now on this is its stream. */
 void sfu_up_track_bind(struct sfu_up_track *up, uint64_t now_us, bool rtx, uint32_t ssrc);
+/** May a packet under an unknown SSRC make that the track's stream now? Not just after the last change: late packets of
+ * the old stream must not bring it back, and two streams that claim one mid must not reset the track with each packet.
+ */
+bool sfu_up_track_may_bind(const struct sfu_up_track *up, uint64_t now_us);
 /** Returns false if it was so already. */
 bool sfu_up_track_set_muted(struct sfu_up_track *up, uint64_t now_us, bool muted);
 /** Takes the packet (all but ext_seq and the frame flags filled in; from the pool or the scratch packet) and gives it

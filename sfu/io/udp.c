@@ -15,9 +15,12 @@
 
 #define SEND_BATCH 256 /* messages of one sendmmsg; more runs take more calls */
 /* A GRO message is up to 64 KiB. The odd stride keeps the messages' first lines from sharing one set of the cache. */
-#define MESSAGE_BYTES     65536u
-#define MESSAGE_STRIDE    (MESSAGE_BYTES + 17 * 64)
-#define GSO_REFUSALS_MAX  8
+#define MESSAGE_BYTES    65536u
+#define MESSAGE_STRIDE   (MESSAGE_BYTES + 17 * 64)
+#define GSO_REFUSALS_MAX 8
+/* What fits the smallest MTU of IPv6, with its headers. A larger segment may be refused for its size alone, and how
+ * large packets are is up to those who publish them: that says nothing about GSO. */
+#define GSO_SURE_BYTES    (1280 - 40 - 8)
 #define CONTROL_IN_BYTES  (CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)))
 #define CONTROL_OUT_BYTES (CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t)))
 #define GSO_MESSAGE_BYTES 65000u /* payload of one GSO message: below what an IP packet can say */
@@ -365,7 +368,7 @@ static void on_gso_refused(struct sfu_udp *udp, size_t index, int error, uint64_
 {
     udp->counters.gso_refused++;
     /* Often only one route refuses (small MTU, IPsec), so one refusal proves nothing about the others. */
-    if (++udp->gso_refusals >= GSO_REFUSALS_MAX)
+    if (udp->out_segment_bytes[index] <= GSO_SURE_BYTES && ++udp->gso_refusals >= GSO_REFUSALS_MAX)
         udp->gso = false;
     if (!udp->gso_refusal_logged) {
         udp->gso_refusal_logged = true;

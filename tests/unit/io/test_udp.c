@@ -465,7 +465,24 @@ T_TEST(one_route_refusing_gso_does_not_end_it_for_others)
     sfu_udp_close(b);
 }
 
-T_MAIN(T_CASE(runs_of_1_to_64_arrive_whole_and_in_order_with_gso),
+T_TEST(packets_too_large_for_a_path_do_not_end_gso)
+{
+    /* A publisher over TCP may send packets that no Ethernet path takes in one piece. */
+    struct sfu_udp *a = open_udp("127.0.0.1", true), *b = open_udp("127.0.0.1", true);
+    struct sfu_path good = path_to("127.0.0.1", sfu_udp_port(b));
+    struct sfu_egress_run run = make_run(&good, memory[0], 4, 1480, 1480, 1);
+    fault_errno = EINVAL;
+    fault_count = INT32_MAX;
+    fault_gso_only = true;
+    for (int i = 0; i < 20; i++)
+        T_EQ(sfu_udp_send(a, &run, 1), 4);
+    T_CHECK(sfu_udp_gso_active(a));
+    T_EQ(sfu_udp_counters(a)->gso_refused, 20);
+    sfu_udp_close(a);
+    sfu_udp_close(b);
+}
+
+T_MAIN(T_CASE(packets_too_large_for_a_path_do_not_end_gso), T_CASE(runs_of_1_to_64_arrive_whole_and_in_order_with_gso),
        T_CASE(runs_of_1_to_64_arrive_whole_and_in_order_without_gso), T_CASE(gso_to_a_socket_without_gro),
        T_CASE(many_runs_in_few_calls), T_CASE(a_batch_says_whether_the_socket_is_empty),
        T_CASE(oversized_and_empty_datagrams_are_dropped), T_CASE(a_wildcard_socket_answers_from_the_address_asked),

@@ -5,11 +5,13 @@
 
 #include "base/err.h"
 
-#define CAPACITY_MAX ((size_t)1 << 20)
+#define CAPACITY_MAX     ((size_t)1 << 20)
+#define EXPIRE_STEPS_MAX 8 /* of one call; one packet comes with each, so this catches up quickly */
 
 struct sfu_rtx_cache {
     struct base_pool *pool;
     size_t mask;
+    size_t hand; /* free-running: the slot that is looked at next for old packets */
     struct sfu_packet *slots[];
 };
 
@@ -34,9 +36,28 @@ void sfu_rtx_cache_destroy(struct sfu_rtx_cache *cache)
 {
     if (cache == NULL)
         return;
-    for (size_t i = 0; i <= cache->mask; i++)
-        base_pool_give(cache->pool, cache->slots[i]);
+    sfu_rtx_cache_clear(cache);
     free(cache);
+}
+
+void sfu_rtx_cache_clear(struct sfu_rtx_cache *cache)
+{
+    for (size_t i = 0; i <= cache->mask; i++) {
+        base_pool_give(cache->pool, cache->slots[i]);
+        cache->slots[i] = NULL;
+    }
+}
+
+void sfu_rtx_cache_expire(struct sfu_rtx_cache *cache, uint64_t before_us)
+{
+    for (int i = 0; i < EXPIRE_STEPS_MAX; i++) {
+        struct sfu_packet **slot = &cache->slots[cache->hand & cache->mask];
+        if (*slot != NULL && (*slot)->arrival_us >= before_us)
+            return; /* in the order of their numbers is nearly in that of their arrival */
+        base_pool_give(cache->pool, *slot);
+        *slot = NULL;
+        cache->hand++;
+    }
 }
 
 int sfu_rtx_cache_put(struct sfu_rtx_cache *cache, struct sfu_packet *packet)

@@ -25,7 +25,12 @@ void sfu_rtx_cache_destroy(struct sfu_rtx_cache *cache);
 /** Takes ownership of `packet` in every case. Returns 0, BASE_ERR_EXISTS (already there: the new copy is given back),
  * or BASE_ERR_REPLAY (a newer packet holds the slot: given back). */
 int sfu_rtx_cache_put(struct sfu_rtx_cache *cache, struct sfu_packet *packet);
-/** The packet, or NULL. Valid until the next _put. */
+/** Gives back packets that arrived before `before_us`: some with each call, so call it with each packet. The pool is
+ * shared, and what is older than any request for it helps nobody. */
+void sfu_rtx_cache_expire(struct sfu_rtx_cache *cache, uint64_t before_us);
+/** Gives all packets back. */
+void sfu_rtx_cache_clear(struct sfu_rtx_cache *cache);
+/** The packet, or NULL. Valid until the next _put, _expire or _clear. */
 const struct sfu_packet *sfu_rtx_cache_get(const struct sfu_rtx_cache *cache, uint64_t ext_seq);
 
 #endif

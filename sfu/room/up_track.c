@@ -162,6 +162,8 @@ bool sfu_up_track_set_muted(struct sfu_up_track *up, uint64_t now_us, bool muted
         up->pli_due_us = BASE_NEVER_US;
         if (up->nack != NULL)
             sfu_nack_tracker_forget_before(up->nack, up->unwrap.highest + 1);
+        if (up->cache != NULL) /* what was sent before is not sent again; nobody else should lack the memory */
+            sfu_rtx_cache_clear(up->cache);
     } else if (up->slot_count > 0) {
         sfu_up_track_request_key_frame(up, now_us);
     }
@@ -253,6 +255,8 @@ static void on_video(struct sfu_up_track *up, uint64_t now_us, struct sfu_packet
     }
     if (packet->key_frame)
         on_key_frame(up);
+    if (now_us > SFU_UP_TRACK_CACHE_US)
+        sfu_rtx_cache_expire(up->cache, now_us - SFU_UP_TRACK_CACHE_US);
     sfu_forwarder_send(up->context, up, now_us, packet, retransmitted ? 0 : frame_padding(up, packet));
     if (packet == up->context->scratch)
         return;

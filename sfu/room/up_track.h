@@ -26,6 +26,7 @@
 #include "sfu/room/forwarder.h"
 
 #define SFU_UP_TRACK_CACHE_PACKETS 1024
+#define SFU_UP_TRACK_CACHE_US      3000000u /**< and no packet longer than that: the pool is everybody's */
 #define SFU_PLI_INTERVAL_US        500000u
 #define SFU_PLI_REPEAT_US          1000000u
 #define SFU_NACK_REORDER_US        15000u

@@ -68,4 +68,30 @@ T_TEST(never_leaks_a_packet)
     base_pool_destroy(pool);
 }
 
-T_MAIN(T_CASE(refuses_silly_capacities), T_CASE(keeps_the_newest_and_gives_back_the_rest), T_CASE(never_leaks_a_packet))
+T_TEST(old_packets_go_back_to_the_pool)
+{
+    struct base_pool *pool;
+    struct sfu_rtx_cache *cache;
+    T_EQ(base_pool_create(&pool, sizeof(struct sfu_packet), 2000), 0);
+    T_EQ(sfu_rtx_cache_create(&cache, 1024, pool), 0);
+    /* A packet every millisecond, kept for 100 ms; from the second round on in slots used before. */
+    uint64_t seq = 65000;
+    for (uint64_t now_us = 1000000; now_us < 6000000; now_us += 1000) {
+        struct sfu_packet *packet = packet_of(pool, seq++);
+        packet->arrival_us = now_us;
+        sfu_rtx_cache_expire(cache, now_us - 100000);
+        T_EQ(sfu_rtx_cache_put(cache, packet), 0);
+        T_CHECK(now_us < 2500000 || base_pool_used(pool) <= 102);
+    }
+    for (uint64_t i = 1; i <= 100; i++)
+        T_CHECK(sfu_rtx_cache_get(cache, seq - i) != NULL);
+    T_CHECK(sfu_rtx_cache_get(cache, seq - 110) == NULL);
+    sfu_rtx_cache_clear(cache);
+    T_EQ(base_pool_used(pool), 0);
+    T_CHECK(sfu_rtx_cache_get(cache, seq - 1) == NULL);
+    sfu_rtx_cache_destroy(cache);
+    base_pool_destroy(pool);
+}
+
+T_MAIN(T_CASE(old_packets_go_back_to_the_pool), T_CASE(refuses_silly_capacities),
+       T_CASE(keeps_the_newest_and_gives_back_the_rest), T_CASE(never_leaks_a_packet))

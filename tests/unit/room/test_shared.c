@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one participant must not take from the others: their paths, the packet pool. */
+#include "tests/support/test.h"
+#include "world.h"
+
+#define ALL (SFU_RIGHT_PUBLISH_AUDIO | SFU_RIGHT_PUBLISH_VIDEO | SFU_RIGHT_SUBSCRIBE)
+
+enum { ROOM = 1, ALICE = 10, BOB = 11, CAMERA = 22, CAMERA_SSRC = 0x2222 };
+
+struct scene {
+    struct world *world;
+    struct world_peer *alice; /* publishes a camera */
+    struct world_peer *bob;   /* subscribes to it */
+    uint64_t seq;
+};
+
+static struct scene scene_make(uint32_t packet_max)
+{
+    struct scene scene = {.world = world_create(packet_max), .seq = 100};
+    world_open_room(scene.world, ROOM, 5);
+    world_join(scene.world, ROOM, ALICE, 1, ALL);
+    world_join(scene.world, ROOM, BOB, 2, ALL);
+    scene.alice = world_connect(scene.world, ROOM, ALICE, SFU_PUBLISH);
+    scene.bob = world_connect(scene.world, ROOM, BOB, SFU_SUBSCRIBE);
+    struct sfu_up_track_config up = world_video(CAMERA, CAMERA_SSRC, 0x3333);
+    struct sfu_down_track_config down = {.track_id = CAMERA, .mid = "v", .ssrc = 0x901, .rtx_ssrc = 0x902};
+    world_publish(scene.world, ROOM, ALICE, &up, 1);
+    world_subscribe(scene.world, ROOM, BOB, &down, 1);
+    world_advance(scene.world, 0);
+    return scene;
+}
+
+static void show(struct scene *scene, bool key)
+{
+    uint8_t payload[200];
+    world_vp8(payload, sizeof payload, true, key, (uint8_t)scene->seq);
+    struct world_rtp rtp = {.ssrc = CAMERA_SSRC,
+                            .payload_type = WORLD_PT_VP8,
+                            .marker = true,
+                            .ext_seq = scene->seq,
+                            .timestamp_ts = (uint32_t)(scene->seq * 3000),
+                            .level = -1,
+                            .transport_cc = true,
+                            .payload = payload,
+                            .payload_bytes = sizeof payload};
+    scene->seq++;
+    world_send(scene->alice, &rtp);
+}
+
+T_TEST(a_path_in_use_cannot_be_taken_by_a_forged_source)
+{
+    struct scene scene = scene_make(4096);
+    show(&scene, true);
+    /* Bob, with credentials of his own, checks as if from where Alice sends. */
+    struct sfu_path honest = scene.bob->path;
+    scene.bob->path = scene.alice->path;
+    world_check(scene.bob);
+    uint64_t before = world_stats(scene.world).rtp_forwarded;
+    show(&scene, true);
+    T_CHECK(world_stats(scene.world).rtp_forwarded > before);
+    T_EQ(world_stats(scene.world).dropped_srtp_auth, 0);
+    /* Once Alice has been silent there for a while, somebody else may have got her address. */
+    world_advance(scene.world, 11000000);
+    world_check(scene.bob);
+    before = world_stats(scene.world).rtp_forwarded;
+    show(&scene, true);
+    T_EQ(world_stats(scene.world).rtp_forwarded, before);
+    /* Her next check brings it back only when Bob's have ended. */
+    world_advance(scene.world, 11000000);
+    world_check(scene.alice);
+    show(&scene, true);
+    T_CHECK(world_stats(scene.world).rtp_forwarded > before);
+    scene.bob->path = honest;
+    world_destroy(scene.world);
+}
+
+T_TEST(an_exhausted_pool_costs_retransmission_only)
+{
+    struct scene scene = scene_make(4);
+    for (unsigned i = 0; i < 10; i++)
+        show(&scene, i == 0);
+    T_EQ(scene.bob->packet_count, 10);
+    T_EQ(world_stats(scene.world).dropped_no_memory, 6);
+    world_destroy(scene.world);
+}
+
+T_TEST(nobody_hoards_the_pool)
+{
+    struct scene scene = scene_make(4);
+    for (unsigned i = 0; i < 4; i++)
+        show(&scene, i == 0);
+    world_mute(scene.world, ROOM, ALICE, CAMERA, true);
+    world_mute(scene.world, ROOM, ALICE, CAMERA, false);
+    for (unsigned i = 0; i < 4; i++)
+        show(&scene, i == 0);
+    T_EQ(world_stats(scene.world).dropped_no_memory, 0);
+    world_advance(scene.world, 4000000);
+    for (unsigned i = 0; i < 200; i++) /* it may take some packets to find the old ones */
+        show(&scene, false);
+    T_CHECK(world_stats(scene.world).dropped_no_memory <= 196);
+    world_destroy(scene.world);
+}
+
+T_MAIN(T_CASE(a_path_in_use_cannot_be_taken_by_a_forged_source), T_CASE(an_exhausted_pool_costs_retransmission_only),
+       T_CASE(nobody_hoards_the_pool))

@@ -39,6 +39,14 @@ void bench_histogram_merge(struct bench_histogram *histogram, const struct bench
         histogram->max = other->max;
 }
 
+void bench_histogram_subtract(struct bench_histogram *histogram, const struct bench_histogram *earlier)
+{
+    for (unsigned i = 0; i < BENCH_HISTOGRAM_BUCKETS; i++)
+        histogram->buckets[i] -= earlier->buckets[i];
+    histogram->count -= earlier->count;
+    histogram->sum -= earlier->sum;
+}
+
 uint64_t bench_histogram_quantile(const struct bench_histogram *histogram, double fraction)
 {
     uint64_t rank = (uint64_t)((double)histogram->count * fraction), seen = 0;

@@ -20,6 +20,8 @@ struct bench_histogram {
 void bench_histogram_add(struct bench_histogram *histogram, uint64_t value);
 /** Adds the counts of `other`. */
 void bench_histogram_merge(struct bench_histogram *histogram, const struct bench_histogram *other);
+/** Takes the counts of an earlier state of the same histogram away (`max` stays). */
+void bench_histogram_subtract(struct bench_histogram *histogram, const struct bench_histogram *earlier);
 /** The value below which `fraction` (0..1) of the entries lie; 0 if there are none. */
 uint64_t bench_histogram_quantile(const struct bench_histogram *histogram, double fraction);
 

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,9 +96,25 @@ static uint16_t free_port(int type)
     return ntohs(address.sin_port);
 }
 
+/* The smallest web client that the server accepts. */
+static int make_pages(const char *folder)
+{
+    static const char *const names[] = {"index.html", "visio.html"};
+    if (mkdir(folder, 0700) != 0)
+        return -1;
+    for (int i = 0; i < 2; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        FILE *file = fopen(path, "w");
+        if (file == NULL || fputs("<!doctype html><title>bench</title>", file) < 0 || fclose(file) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int start_server(struct load *load)
 {
-    char port[8], media[8], log[80];
+    char port[8], media[8], log[80], pages[80];
     load->options.port = free_port(SOCK_STREAM);
     snprintf(port, sizeof port, "%u", load->options.port);
     snprintf(media, sizeof media, "%u", free_port(SOCK_DGRAM));
@@ -105,14 +122,18 @@ static int start_server(struct load *load)
     if (mkdtemp(load->data) == NULL)
         return -1;
     snprintf(log, sizeof log, "%s/log.txt", load->data);
+    snprintf(pages, sizeof pages, "%s/pages", load->data);
+    if (make_pages(pages) != 0)
+        return -1;
     load->options.pid = fork();
     if (load->options.pid == 0) {
         pin(load->options.server_cpu);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (freopen(log, "w", stdout) == NULL || dup2(1, 2) < 0)
             _exit(126);
-        execl(load->options.server, load->options.server, "--open-rooms", "--port", port, "--udp-port", media,
-              "--tcp-port", media, "--data", load->data, "--public-address", "127.0.0.1", (char *)NULL);
+        execl(load->options.server, load->options.server, "--open-rooms", "--port", port, "--media-port", media,
+              "--media-tcp-port", "0", "--data", load->data, "--public-address", "127.0.0.1", "--static-dir", pages,
+              (char *)NULL);
         _exit(127);
     }
     char answer[256];

@@ -20,6 +20,8 @@ struct bench_ws {
     struct sfu_loop_source source;
     struct bench_tls tls;
     bool watched, deaf;
+    bool write_broken; /* nothing can be sent: closed as soon as there is nothing to read */
+    bool parsing;
     unsigned close_code;
     uint8_t *in;
     size_t in_used, in_max;
@@ -97,14 +99,19 @@ static void finish(struct bench_ws *ws, unsigned code)
     ws->config.on_closed(ws->config.user, code);
 }
 
+static void drain(struct bench_ws *ws);
+
 static void flush(struct bench_ws *ws)
 {
     while (ws->out_used != 0 && ws->close_code == 0) {
         long written = bench_tls_write(&ws->tls, ws->out, ws->out_used);
         if (written == 0)
-            break; /* later */
-        if (written < 0) {
-            finish(ws, 1006);
+            break;         /* later */
+        if (written < 0) { /* the reason may lie in what has not been read yet */
+            ws->out_used = 0;
+            ws->write_broken = true;
+            if (!ws->parsing)
+                drain(ws);
             return;
         }
         memmove(ws->out, ws->out + written, ws->out_used - (size_t)written);
@@ -207,6 +214,7 @@ static size_t frame_size(const uint8_t *data, size_t len, size_t *head, size_t *
 static void parse(struct bench_ws *ws)
 {
     size_t at = 0, head, body, size;
+    ws->parsing = true;
     while (ws->close_code == 0 && (size = frame_size(ws->in + at, ws->in_used - at, &head, &body)) != 0) {
         bool final = (ws->in[at] & 0x80) != 0;
         unsigned opcode = ws->in[at] & 15;
@@ -225,7 +233,7 @@ static void parse(struct bench_ws *ws)
             free(grown == NULL ? ws->message : grown);
             ws->message = NULL;
             finish(ws, 1009);
-            return;
+            break;
         }
         ws->message = grown;
         memcpy(ws->message + ws->message_used, data, body);
@@ -235,13 +243,11 @@ static void parse(struct bench_ws *ws)
     }
     memmove(ws->in, ws->in + at, ws->in_used - at);
     ws->in_used -= at;
+    ws->parsing = false;
 }
 
-static void on_ready(struct sfu_loop_source *source, uint32_t events)
+static void drain(struct bench_ws *ws)
 {
-    struct bench_ws *ws = base_container_of(source, struct bench_ws, source);
-    if (events & EPOLLOUT)
-        flush(ws);
     while (ws->close_code == 0 && !ws->deaf) {
         if (ws->in_used == ws->in_max) {
             uint8_t *in = ws->in_max < 2 * BENCH_WS_MESSAGE_MAX ? realloc(ws->in, ws->in_max * 2) : NULL;
@@ -253,8 +259,8 @@ static void on_ready(struct sfu_loop_source *source, uint32_t events)
             ws->in_max *= 2;
         }
         long got = bench_tls_read(&ws->tls, ws->in + ws->in_used, ws->in_max - ws->in_used);
-        if (got == BENCH_TLS_AGAIN)
-            break;
+        if (got == BENCH_TLS_AGAIN && !ws->write_broken)
+            return;
         if (got <= 0) {
             finish(ws, 1006);
             return;
@@ -262,6 +268,14 @@ static void on_ready(struct sfu_loop_source *source, uint32_t events)
         ws->in_used += (size_t)got;
         parse(ws);
     }
+}
+
+static void on_ready(struct sfu_loop_source *source, uint32_t events)
+{
+    struct bench_ws *ws = base_container_of(source, struct bench_ws, source);
+    if (events & EPOLLOUT)
+        flush(ws);
+    drain(ws);
 }
 
 /* ---- opening -------------------------------------------------------------------------------------------------- */

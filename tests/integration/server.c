@@ -53,19 +53,23 @@ static void become(const struct server *server, const char *const *extra)
     char port[8], media[8];
     snprintf(port, sizeof port, "%u", server->port);
     snprintf(media, sizeof media, "%u", server->media_port);
-    const char *arguments[48] = {getenv("CONSILIUM_SERVER"),
+    const char *const start[] = {getenv("CONSILIUM_SERVER"),
                                  "--open-rooms",
                                  "--port",
                                  port,
-                                 "--udp-port",
+                                 "--media-port",
                                  media,
-                                 "--tcp-port",
-                                 media,
+                                 "--media-tcp-port",
+                                 "0",
                                  "--data",
                                  server->data,
                                  "--public-address",
-                                 "127.0.0.1"};
-    size_t count = 12;
+                                 "127.0.0.1",
+                                 "--static-dir",
+                                 server->pages};
+    const char *arguments[48] = {NULL};
+    size_t count = sizeof start / sizeof start[0];
+    memcpy(arguments, start, sizeof start);
     while (extra != NULL && *extra != NULL && count < 47)
         arguments[count++] = *extra++;
     int log = open(server->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -87,7 +91,7 @@ static bool says_listening(const struct server *server, long from)
     fseek(file, from, SEEK_SET);
     text[fread(text, 1, sizeof text - 1, file)] = 0;
     fclose(file);
-    return strstr(text, "listening") != NULL;
+    return strstr(text, " listening ") != NULL;
 }
 
 bool server_start_again(struct server *server, const char *const *extra)
@@ -110,10 +114,25 @@ bool server_start_again(struct server *server, const char *const *extra)
     close(pidfd);
     if (!up) {
         printf("    the server does not listen\n");
-        show_log(server);
         server_stop(server);
     }
     return up;
+}
+
+/* The smallest web client that the server accepts. */
+static bool make_pages(const struct server *server)
+{
+    static const char *const names[] = {"index.html", "visio.html"};
+    if (mkdir(server->pages, 0700) != 0)
+        return false;
+    for (int i = 0; i < 2; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s", server->pages, names[i]);
+        FILE *file = fopen(path, "w");
+        if (file == NULL || fputs("<!doctype html><title>test</title>", file) < 0 || fclose(file) != 0)
+            return false;
+    }
+    return true;
 }
 
 static struct server *running;
@@ -142,6 +161,9 @@ bool server_start(struct server *server, const char *const *extra)
     if (mkdtemp(server->data) == NULL)
         return false;
     snprintf(server->log, sizeof server->log, "%s/log.txt", server->data);
+    snprintf(server->pages, sizeof server->pages, "%s/pages", server->data);
+    if (!make_pages(server))
+        return false;
     server->port = free_port(SOCK_STREAM);
     server->media_port = free_port(SOCK_DGRAM);
     running = server;

@@ -16,7 +16,7 @@ struct server {
     pid_t pid; /**< 0: not running */
     uint16_t port, media_port;
     char data[64];
-    char log[80];
+    char log[80], pages[80]; /**< pages: an empty web client */
 };
 
 /** Starts it with open rooms; `extra`: more arguments, NULL-terminated, or NULL. Returns whether it listens within 20 s

@@ -9,7 +9,7 @@
 
 T_TEST(sigterm_says_goodbye_and_ends_well)
 {
-    struct call call;
+    static struct call call;
     T_CHECK(call_start(&call, 2, NULL));
     T_CHECK(call_media_flows(&call, 10, 10));
     server_signal(&call.server, SIGTERM);
@@ -36,7 +36,7 @@ static bool refused(void *user)
 
 T_TEST(after_a_kill_all_are_back_within_5_s)
 {
-    struct call call;
+    static struct call call;
     T_CHECK(call_start(&call, 2, NULL));
     T_CHECK(call_media_flows(&call, 10, 10));
     server_signal(&call.server, SIGKILL);
@@ -65,7 +65,7 @@ static bool alone(void *user)
 /* Nobody stays as a ghost: 30 s to resume, then the others are told. */
 T_TEST(who_does_not_come_back_leaves)
 {
-    struct call call;
+    static struct call call;
     T_CHECK(call_start(&call, 2, NULL));
     T_CHECK(call_media_flows(&call, 10, 10));
     bench_person_destroy(call.people[0]);
@@ -81,7 +81,7 @@ T_TEST(who_does_not_come_back_leaves)
 
 T_TEST(healthz_and_metrics)
 {
-    struct call call;
+    static struct call call;
     T_CHECK(call_start(&call, 2, NULL));
     T_CHECK(call_media_flows(&call, 10, 10));
     char answer[65536];

@@ -11,12 +11,15 @@
 
 #define ROOM "test-room"
 #define WHO  "00112233445566778899aabbccddeeff"
+#define SAID 64
 #define LOTS 40
 
 /* A socket without any manners of its own. */
 struct raw {
     struct bench_ws *ws;
-    char type[40], code[40]; /* of the newest message */
+    struct {
+        char type[24], code[40];
+    } said[SAID]; /* the newest messages, by number modulo SAID */
     uint64_t messages, errors;
     unsigned close_code;
 };
@@ -30,11 +33,11 @@ static void on_text(void *user, const char *text, size_t len)
     const char *type = json_string_value(json_object_get(message, "type"));
     const char *code = json_string_value(json_object_get(message, "code"));
     if (type != NULL && strcmp(type, "quality") != 0) {
-        snprintf(raw->type, sizeof raw->type, "%s", type);
-        snprintf(raw->code, sizeof raw->code, "%s", code != NULL ? code : "");
+        unsigned at = (unsigned)(raw->messages++ % SAID);
+        snprintf(raw->said[at].type, sizeof raw->said[at].type, "%s", type);
+        snprintf(raw->said[at].code, sizeof raw->said[at].code, "%s", code != NULL ? code : "");
         raw->errors += strcmp(type, "error") == 0;
     }
-    raw->messages++;
     json_decref(message);
 }
 
@@ -72,8 +75,8 @@ static void ask(int *t_failed, struct raw *raw, const char *text, const char *ty
     uint64_t before = raw->messages;
     say(raw, text);
     T_CHECK(call_wait_count(&call, &raw->messages, before + 1));
-    T_STR_EQ(raw->type, type);
-    T_STR_EQ(raw->code, code);
+    T_STR_EQ(raw->said[before % SAID].type, type);
+    T_STR_EQ(raw->said[before % SAID].code, code);
 }
 
 static void refused(int *t_failed, struct raw *raw, const char *text, const char *code)
@@ -84,11 +87,11 @@ static void refused(int *t_failed, struct raw *raw, const char *text, const char
     bench_ws_destroy(raw->ws);
 }
 
-static void join(int *t_failed, struct raw *raw, const char *identity)
+static void join(int *t_failed, struct raw *raw, const char *room)
 {
     char ticket[128], text[256];
     T_EQ(open_raw(raw), 0);
-    T_EQ(bench_ticket(call.server.port, ROOM, "Dr Test", identity, ticket), 0);
+    T_EQ(bench_ticket(call.server.port, room, "Dr Test", WHO, ticket), 0);
     snprintf(text, sizeof text, "{\"type\":\"join\",\"id\":1,\"version\":1,\"ticket\":\"%s\"}", ticket);
     T_CALL(ask(t_failed, raw, text, "welcome", ""));
 }
@@ -139,9 +142,9 @@ T_TEST(wrong_messages_change_nothing)
     T_EQ(open_raw(&raw), 0);
     T_CALL(ask(t_failed, &raw, "{\"type\":\"ping\",\"id\":1}", "error", "not_joined"));
     bench_ws_destroy(raw.ws);
-    T_CALL(join(t_failed, &raw, WHO));
+    T_CALL(join(t_failed, &raw, ROOM));
     T_CALL(ask(t_failed, &raw, "{\"type\":", "error", "bad_json"));
-    T_CALL(ask(t_failed, &raw, "[1,2]", "error", "bad_request"));
+    T_CALL(ask(t_failed, &raw, "[1,2]", "error", "bad_json"));
     T_CALL(ask(t_failed, &raw, "{\"type\":\"dance\"}", "error", "unknown_type"));
     T_CALL(ask(t_failed, &raw, "{\"type\":\"join\",\"version\":1,\"ticket\":\"x\"}", "error", "already_joined"));
     T_CALL(ask(t_failed, &raw, "{\"type\":\"mute\",\"track\":\"t999999\",\"muted\":true}", "error", "unknown_track"));
@@ -167,28 +170,37 @@ T_TEST(oversized_binary_and_hasty)
 {
     T_CHECK(call_start(&call, 2, NULL));
     T_CHECK(call_media_flows(&call, 5, 5));
-    static char big[200 * 1024];
+    static char big[600 * 1024];
     memset(big, ' ', sizeof big);
     struct raw raw;
-    T_CALL(join(t_failed, &raw, WHO));
+    T_CALL(join(t_failed, &raw, ROOM));
+    /* Only an answer to a large offer may exceed 64 KiB: anything else that long is an error, and beyond 512 KiB the
+     * end. */
+    bench_ws_send(raw.ws, BENCH_WS_TEXT, big, 100 * 1024);
+    T_CHECK(call_wait_count(&call, &raw.errors, 1));
     bench_ws_send(raw.ws, BENCH_WS_TEXT, big, sizeof big);
     T_CHECK(call_wait(&call, raw_closed, &raw));
     bench_ws_destroy(raw.ws);
+    T_EQ(open_raw(&raw), 0);
+    bench_ws_send(raw.ws, BENCH_WS_TEXT, big, 100 * 1024); /* not even joined */
+    T_CHECK(call_wait(&call, raw_closed, &raw));
+    bench_ws_destroy(raw.ws);
 
-    T_CALL(join(t_failed, &raw, WHO));
+    T_CALL(join(t_failed, &raw, ROOM));
     bench_ws_send(raw.ws, BENCH_WS_BINARY, "\0\1\2", 3);
     call_run_ms(&call, 200); /* refused or ignored */
     bench_ws_destroy(raw.ws);
 
-    T_CALL(join(t_failed, &raw, WHO));
-    for (int i = 0; i < 1000 && raw.close_code == 0; i++)
+    T_CALL(join(t_failed, &raw, ROOM));
+    for (int i = 0; i < 150 && raw.close_code == 0; i++) /* a burst of 100 is allowed */
         say(&raw, "{\"type\":\"ping\"}");
     T_CHECK(call_wait(&call, raw_closed, &raw));
-    T_CHECK(raw.close_code == 4008 || raw.close_code == 4000);
+    /* 1006: what we had not been heard saying yet made the system reset the connection, and the reason got lost */
+    T_CHECK(raw.close_code == 4008 || raw.close_code == 1006);
     T_CHECK(raw.messages < 200);
     bench_ws_destroy(raw.ws);
 
-    T_CALL(join(t_failed, &raw, WHO));
+    T_CALL(join(t_failed, &raw, ROOM));
     bench_ws_send_raw(raw.ws, big, 1000); /* frames that are none: reserved bits set */
     T_CHECK(call_wait(&call, raw_closed, &raw));
     bench_ws_destroy(raw.ws);
@@ -213,7 +225,7 @@ T_TEST(silent_and_half_open_sockets)
     T_CHECK(call_start(&call, 2, NULL));
     struct raw mute, silent;
     T_EQ(open_raw(&mute), 0);
-    T_CALL(join(t_failed, &silent, WHO));
+    T_CALL(join(t_failed, &silent, "quiet-room")); /* alone: an offer would end it after 15 s */
     int half_open[200];
     struct sockaddr_in to = {
         .sin_family = AF_INET, .sin_port = htons(call.server.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -244,6 +256,7 @@ T_TEST(a_full_room_refuses)
     static struct raw people[LOTS];
     char identity[33], ticket[128], text[256];
     int inside = 0;
+    uint64_t people_last = 0;
     for (; inside < LOTS; inside++) {
         snprintf(identity, sizeof identity, "%032x", inside + 1);
         T_EQ(open_raw(&people[inside]), 0);
@@ -252,12 +265,13 @@ T_TEST(a_full_room_refuses)
         uint64_t before = people[inside].messages;
         say(&people[inside], text);
         T_CHECK(call_wait_count(&call, &people[inside].messages, before + 1));
-        if (strcmp(people[inside].type, "welcome") != 0)
+        people_last = before;
+        if (strcmp(people[inside].said[before].type, "welcome") != 0)
             break;
     }
     T_EQ(inside, 35);
-    T_STR_EQ(people[inside].type, "refused");
-    T_STR_EQ(people[inside].code, "room_full");
+    T_STR_EQ(people[inside].said[people_last].type, "refused");
+    T_STR_EQ(people[inside].said[people_last].code, "room_full");
     for (int i = 0; i <= inside; i++)
         bench_ws_destroy(people[i].ws);
     T_EQ(call_end(&call), 0);

@@ -281,7 +281,11 @@ static int run(struct load *load)
     bench_crowd_run(load->crowd, base_clock_us() + 300000, NULL, NULL);
     take_snapshot(load, &from);
     pause_all(load, false);
-    bench_crowd_run(load->crowd, base_clock_us() + load->options.seconds * UINT64_C(1000000), NULL, NULL);
+    uint64_t end_us = base_clock_us() + load->options.seconds * UINT64_C(1000000);
+    bench_crowd_run(load->crowd, base_clock_us() + 200000, NULL, NULL);
+    take_snapshot(load, &to);
+    from.freezes = to.freezes; /* our own pause looked like one */
+    bench_crowd_run(load->crowd, end_us, NULL, NULL);
     pause_all(load, true);
     bench_crowd_run(load->crowd, base_clock_us() + 500000, NULL, NULL);
     take_snapshot(load, &to);

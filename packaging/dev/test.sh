@@ -146,7 +146,7 @@ lane_web() {
 test_main() {
     FILTER=${1:-}
     . packaging/dev/fuzz.sh
-    need_packages build run test e2e
+    need_packages build test e2e
     need_node
     rm -rf "$RESULTS"
     mkdir -p "$RESULTS"

@@ -27,6 +27,9 @@ export class FirefoxPerson {
       browser: 'firefox',
       executablePath: path,
       headless: true,
+      // Not setViewport(): Firefox 140, which bookworm was released with, does not know all that it asks for.
+      defaultViewport: null,
+      args: ['--width=1000', '--height=700'],
       acceptInsecureCerts: true,
       env: { ...process.env, HOME: home },
       extraPrefsFirefox: {
@@ -40,7 +43,6 @@ export class FirefoxPerson {
       },
     });
     const page = await browser.newPage();
-    await page.setViewport({ width: 1000, height: 640 });
     await page.evaluateOnNewDocument(installProbe, SIGNATURES.map((s) => s.rgb));
     // Firefox has no running AudioContext without a sound card; its statistics know what it decoded.
     await page.evaluateOnNewDocument(() => {

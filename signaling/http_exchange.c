@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 
-enum { CHUNK_BYTES = 32768, HEADERS_BYTES = 4096, SEND_SECONDS = 30 };
+enum { CHUNK_BYTES = 32768, SMALL_BYTES = 4096, HEADERS_BYTES = 4096, SEND_SECONDS = 30 };
 
 static const struct {
     const char *name, *value;
@@ -71,9 +71,23 @@ static int write_headers(struct sig_http_exchange *exchange, struct lws *wsi)
     bad |= add(wsi, "etag:", r->etag, &at, end);
     bad |= add(wsi, "vary:", r->etag ? "accept-encoding" : NULL, &at, end);
     bad |= add(wsi, "allow:", r->allow, &at, end);
+    bad |= add(wsi, "connection:", exchange->method == SIG_HTTP_POST ? "close" : NULL, &at, end);
     if (r->status != 304)
         bad |= lws_add_http_header_content_length(wsi, r->body_bytes, &at, end);
     return bad || lws_finalize_write_http_header(wsi, start, &at, end) ? -1 : 0;
+}
+
+/* Headers and a small body at once; the connection ends after them. */
+static int answer_and_close(struct sig_http_exchange *exchange, struct lws *wsi)
+{
+    unsigned char buffer[LWS_PRE + SMALL_BYTES];
+    const struct sig_http_response *r = &exchange->response;
+    if (r->body && r->body_bytes <= SMALL_BYTES && write_headers(exchange, wsi) == 0 &&
+        exchange->method != SIG_HTTP_HEAD) {
+        memcpy(buffer + LWS_PRE, r->body, r->body_bytes);
+        (void)lws_write(wsi, buffer + LWS_PRE, r->body_bytes, LWS_WRITE_HTTP_FINAL);
+    }
+    return -1;
 }
 
 static int finish(struct sig_http_exchange *exchange, struct lws *wsi)
@@ -84,6 +98,10 @@ static int finish(struct sig_http_exchange *exchange, struct lws *wsi)
 
 static int answer(struct sig_http_exchange *exchange, struct lws *wsi)
 {
+    /* libwebsockets 4.1.6 runs in circles, for all connections, when a request with a body came right behind another
+     * request, or another came right behind it: nothing follows a request with a body. */
+    if (exchange->method == SIG_HTTP_POST)
+        return answer_and_close(exchange, wsi);
     if (write_headers(exchange, wsi))
         return -1;
     if (exchange->method == SIG_HTTP_HEAD || exchange->response.status == 304 || exchange->response.body_bytes == 0)
@@ -115,39 +133,63 @@ static int dispatch(struct sig_http_exchange *exchange, struct lws *wsi, const s
 /* An error before routing; the connection ends after it, because what follows on it is not known. */
 static int refuse(struct sig_http_exchange *exchange, struct lws *wsi, int status, const char *code)
 {
-    exchange->response = (struct sig_http_response){.cache_control = "no-store"};
-    sig_http_error(&exchange->response, status, code, "refused");
-    (void)write_headers(exchange, wsi);
-    return -1;
+    struct sig_http_response *r = &exchange->response;
+    free(r->owned);
+    *r = (struct sig_http_response){.cache_control = "no-store"};
+    sig_http_error(r, status, code, "refused");
+    exchange->expects_body = false;
+    return answer_and_close(exchange, wsi);
+}
+
+/* What follows the headers, into *bytes. Returns 0, or the status to refuse with what a server in front of us could
+ * read otherwise than we do: the end of this request would be another one to it than to us (RFC 9112 section 11.2).
+ * libwebsockets knows no chunks and takes the first of two lengths. */
+static int body_length(struct lws *wsi, enum sig_http_method method, uint64_t *bytes)
+{
+    char text[24];
+    *bytes = 0;
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING))
+        return 501;
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) == 0)
+        return method == SIG_HTTP_POST ? 411 : 0;
+    int len = lws_hdr_copy(wsi, text, (int)sizeof text, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+    if (len <= 0 || len > 18 || strspn(text, "0123456789") != (size_t)len)
+        return 400;
+    *bytes = strtoull(text, NULL, 10);
+    return *bytes > 0 && method != SIG_HTTP_POST ? 400 : 0;
 }
 
 int sig_http_exchange_begin(struct sig_http_exchange *exchange, struct lws *wsi, const struct sig_router *router,
                             uint64_t now_us, const char *path, size_t len)
 {
-    char length[24] = "";
+    uint64_t bytes;
     sig_http_exchange_end(exchange);
     exchange->active = true;
     exchange->method = method_of(wsi);
     copy_header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, exchange->content_type, sizeof exchange->content_type);
     copy_header(wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING, exchange->accept_encoding, sizeof exchange->accept_encoding);
     copy_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, exchange->if_none_match, sizeof exchange->if_none_match);
-    copy_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, length, sizeof length);
     if (!lws_get_peer_simple(wsi, exchange->peer, sizeof exchange->peer))
         exchange->peer[0] = '\0';
     if (len >= sizeof exchange->path)
         return refuse(exchange, wsi, 414, "path_too_long");
     memcpy(exchange->path, path, len);
     exchange->path[len] = '\0';
-    bool has_body = strtoull(length, NULL, 10) > 0 || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING);
-    if (exchange->method != SIG_HTTP_POST || !has_body)
+    int status = body_length(wsi, exchange->method, &bytes);
+    if (status)
+        return refuse(exchange, wsi, status, "body_unexpected");
+    if (exchange->method != SIG_HTTP_POST)
         return dispatch(exchange, wsi, router, now_us);
-    if (strtoull(length, NULL, 10) > SIG_HTTP_BODY_MAX_BYTES)
+    if (bytes > SIG_HTTP_BODY_MAX_BYTES)
         return refuse(exchange, wsi, 413, "too_large");
+    exchange->expects_body = true;
     return 0; /* the body follows, and _complete */
 }
 
 int sig_http_exchange_body(struct sig_http_exchange *exchange, struct lws *wsi, const void *data, size_t len)
 {
+    if (!exchange->expects_body || len == 0)
+        return 0;
     if (len > SIG_HTTP_BODY_MAX_BYTES - exchange->body_bytes)
         return refuse(exchange, wsi, 413, "too_large");
     char *grown = realloc(exchange->body, exchange->body_bytes + len + 1);
@@ -163,7 +205,10 @@ int sig_http_exchange_body(struct sig_http_exchange *exchange, struct lws *wsi, 
 int sig_http_exchange_complete(struct sig_http_exchange *exchange, struct lws *wsi, const struct sig_router *router,
                                uint64_t now_us)
 {
-    return exchange->active ? dispatch(exchange, wsi, router, now_us) : 0;
+    if (!exchange->expects_body)
+        return -1;
+    exchange->expects_body = false;
+    return dispatch(exchange, wsi, router, now_us);
 }
 
 int sig_http_exchange_writable(struct sig_http_exchange *exchange, struct lws *wsi)

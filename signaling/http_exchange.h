@@ -15,6 +15,7 @@
 /** libwebsockets' data of a connection; all zeroes between requests. */
 struct sig_http_exchange {
     bool active;
+    bool expects_body; /**< it is not complete yet: nothing was answered */
     enum sig_http_method method;
     char path[512];
     char content_type[96];

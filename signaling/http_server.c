@@ -222,7 +222,7 @@ static int open_library(struct sig_http_server *server)
         .ssl_private_key_filepath = config->key_path,
         .ssl_options_set = (long)(SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_RENEGOTIATION),
         .max_http_header_data = HEADER_MAX_BYTES,
-        .max_http_header_pool = 256,
+        .max_http_header_pool = (unsigned short)config->connections_max, /* else 256 half headers keep everybody out */
         .timeout_secs = REQUEST_SECONDS,
         .keepalive_timeout = REQUEST_SECONDS,
         .user = server,

@@ -2,11 +2,11 @@
 // Turns what a test tool reported into build/test/NAME.result (the format is in test.sh). Nothing counts as passed that
 // was not reported as passed: a missing report leaves no file, and ./dev then counts a failure.
 //
-//   results.mjs meson NAME TESTLOG TESTS NAMES   meson's testlog.json, introspected tests, the names that were to run
+//   results.mjs meson NAME TESTLOG NAMES         meson's testlog.json, the names that were to run
 //   results.mjs lines NAME FILE CODE             a program that ends in `N passed, N failed` and prints `FAIL what`
 //   results.mjs vitest NAME FILE | playwright NAME FILE
 //   results.mjs codes NAME FILE                  lines `EXIT-CODE what`
-//   results.mjs select names|targets TESTS SUITE PART   prints which of meson's tests, or which targets they need
+//   results.mjs select names|targets INTROSPECTED SUITE PART   prints which of meson's tests, or which targets they need
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const [mode, name, ...rest] = process.argv.slice(2);
@@ -42,7 +42,7 @@ const one = (what, ok, why = '') => ({ passed: ok ? 1 : 0, failed: ok ? 0 : 1, n
 /** meson prints "suite / name" or "name"; a test's own name is what is left. */
 const shortName = (full) => full.split(' / ').at(-1);
 
-function fromMeson([logFile, , wanted]) {
+function fromMeson([logFile, wanted]) {
   const seen = new Map();
   for (const line of readFileSync(logFile, 'utf8').split('\n').filter(Boolean)) {
     const test = JSON.parse(line);
@@ -82,14 +82,14 @@ function fromPlaywright([file]) {
 }
 
 function select([file, suite, part]) {
-  const tests = JSON.parse(readFileSync(file, 'utf8')).filter(
+  const { tests, targets } = JSON.parse(readFileSync(file, 'utf8'));
+  const wanted = tests.filter(
     (t) => (!suite || t.suite.some((s) => s === suite || s.endsWith(`:${suite}`))) && (!part || t.name.includes(part)),
   );
-  if (name === 'names') return tests.map((t) => t.name);
-  // The executables of the tests, and programs that they are given as arguments, as ninja knows them.
-  const root = `${process.cwd()}/`;
-  const inBuild = (word) => (word.startsWith(`${root}build/`) ? word.slice(root.length).split('/').slice(2).join('/') : null);
-  return [...new Set(tests.flatMap((t) => t.cmd.map(inBuild)).filter(Boolean))];
+  if (name === 'names') return wanted.map((t) => t.name);
+  // The test's own executable and what else it depends on (a server to start), by their paths inside the build folder.
+  const files = new Map(targets.map((t) => [t.id, t.filename.map((f) => f.split('/build/').at(-1).split('/').slice(1).join('/'))]));
+  return [...new Set(wanted.flatMap((t) => t.depends).flatMap((id) => files.get(id) ?? []))];
 }
 
 if (mode === 'select') {

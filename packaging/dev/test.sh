@@ -58,7 +58,7 @@ run_style() {
 meson_tests() {
     local name=$1 kind=$2 suite=$3 limit=$4 tests targets
     setup_c "$kind"
-    meson introspect --tests "build/$kind" >"$RESULTS/$name.tests.json" || return
+    meson introspect --tests --targets -f "build/$kind" >"$RESULTS/$name.tests.json" || return
     tests=$(results select names "$RESULTS/$name.tests.json" "$suite" "$(name_filter)") || return
     targets=$(results select targets "$RESULTS/$name.tests.json" "$suite" "$(name_filter)") || return
     if [ -z "$tests" ]; then
@@ -73,7 +73,7 @@ meson_tests() {
         UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
         timeout -k 10 "$limit" $(launcher) \
         meson test -C "build/$kind" --no-rebuild --timeout-multiplier 4 --print-errorlogs $tests
-    results meson "$name" "build/$kind/meson-logs/testlog.json" "$RESULTS/$name.tests.json" "$tests"
+    results meson "$name" "build/$kind/meson-logs/testlog.json" "$tests"
 }
 
 run_c() { meson_tests "$1" asan '' 600; }

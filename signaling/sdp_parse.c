@@ -207,6 +207,9 @@ static int session_attribute(struct parser *p, struct span line)
 {
     struct span value;
     if (after(line, "group:BUNDLE", &value)) {
+        /* It is searched for each m-section: half a megabyte of it would hold up everybody for a second. */
+        if (value.len > p->media_max * SIG_SDP_MID_MAX)
+            return fail(p, BASE_ERR_UNSUPPORTED, "BUNDLE group too long");
         if (!p->has_bundle)
             p->bundle = value;
         p->has_bundle = true;

@@ -293,6 +293,13 @@ T_TEST(bounds)
     char *text = malloc(large);
     memset(text, 'x', large);
     T_EQ(sig_sdp_parse(&sdp, SIG_SDP_OFFER, text, large, &error), BASE_ERR_UNSUPPORTED);
+    const char *head = "v=0\r\na=group:BUNDLE"; /* many words to look through for each m-section */
+    memcpy(text, head, strlen(head));
+    for (size_t i = strlen(head); i < 8192; i++)
+        text[i] = i % 2 ? ' ' : 'x';
+    memcpy(text + 8190, "\r\n", 2);
+    T_EQ(sig_sdp_parse(&sdp, SIG_SDP_OFFER, text, 8192, &error), BASE_ERR_UNSUPPORTED);
+    T_STR_EQ(error.text, "BUNDLE group too long");
     free(text);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signaling/open_rooms.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -39,6 +40,17 @@ static bool is_json(const char *content_type)
     return len == 16 && strncasecmp(content_type, "application/json", 16) == 0;
 }
 
+/* The address that asks, as a hash; an IPv6 /64 is one neighbour. 0: not known. */
+static uint64_t source_of(const struct sig_open_rooms *rooms, const char *peer)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    if (strncasecmp(peer, "::ffff:", 7) == 0 && strchr(peer, '.'))
+        peer += 7;
+    if (inet_pton(AF_INET, peer, address) == 1)
+        return base_siphash(address, 4, rooms->key[0]) | 1;
+    return inet_pton(AF_INET6, peer, address) == 1 ? base_siphash(address, 8, rooms->key[0]) | 1 : 0;
+}
+
 static void issue(struct sig_open_rooms *rooms, const struct sig_http_request *request, const char *name,
                   const char *identity, struct sig_http_response *response)
 {
@@ -49,6 +61,7 @@ static void issue(struct sig_open_rooms *rooms, const struct sig_http_request *r
     snprintf(grant.name, sizeof grant.name, "%s", name);
     grant.identity[0] = base_siphash(identity, strlen(identity), rooms->key[0]);
     grant.identity[1] = base_siphash(identity, strlen(identity), rooms->key[1]) | 1; /* never 0,0 */
+    grant.source = source_of(rooms, request->peer);
     if (sig_tickets_issue(rooms->tickets, request->now_us, &grant, ticket)) {
         sig_http_error(response, 429, "busy", "too many tickets are waiting to be used");
         return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signaling/tickets.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,12 +77,23 @@ static void sweep(struct sig_tickets *tickets, uint64_t now_us)
         discard(tickets, tickets->oldest);
 }
 
+/* Only looked at for a table that is so full that somebody's share may be used up. */
+static bool share_used(const struct sig_tickets *tickets, uint64_t source)
+{
+    size_t share = tickets->max / SIG_TICKETS_SHARE, held = 0;
+    if (source == 0 || share == 0 || tickets->by_hash.count < share)
+        return false;
+    for (const struct ticket *ticket = tickets->oldest; ticket; ticket = ticket->next)
+        held += ticket->grant.source == source;
+    return held >= share;
+}
+
 int sig_tickets_issue(struct sig_tickets *tickets, uint64_t now_us, const struct sig_grant *grant,
                       char ticket_out[SIG_TICKET_CHARS + 1])
 {
     ticket_out[0] = '\0';
     sweep(tickets, now_us);
-    if (tickets->by_hash.count >= tickets->max)
+    if (tickets->by_hash.count >= tickets->max || share_used(tickets, grant->source))
         return BASE_ERR_FULL;
     struct ticket *ticket = calloc(1, sizeof *ticket);
     if (!ticket)

@@ -51,4 +51,22 @@ T_TEST(the_table_is_bounded)
     sig_tickets_destroy(tickets);
 }
 
-T_MAIN(T_CASE(a_ticket_opens_once), T_CASE(a_ticket_is_good_for_60_s), T_CASE(the_table_is_bounded))
+T_TEST(a_stranger_does_not_fill_the_table)
+{
+    struct sig_tickets *tickets;
+    struct sig_grant stranger = {.room = "demo", .source = 1}, doctor = {.room = "demo", .source = 2};
+    char text[SIG_TICKET_CHARS + 1];
+    T_EQ(sig_tickets_create(&tickets, 4 * SIG_TICKETS_SHARE), 0);
+    for (int i = 0; i < 4; i++)
+        T_EQ(sig_tickets_issue(tickets, 0, &stranger, text), 0);
+    T_EQ(sig_tickets_issue(tickets, 0, &stranger, text), BASE_ERR_FULL);
+    T_EQ(sig_tickets_issue(tickets, 0, &doctor, text), 0);
+    doctor.source = 0; /* the server itself */
+    for (int i = 0; i < 8; i++)
+        T_EQ(sig_tickets_issue(tickets, 0, &doctor, text), 0);
+    T_EQ(sig_tickets_issue(tickets, SIG_TICKET_LIFETIME_US, &stranger, text), 0);
+    sig_tickets_destroy(tickets);
+}
+
+T_MAIN(T_CASE(a_ticket_opens_once), T_CASE(a_ticket_is_good_for_60_s), T_CASE(the_table_is_bounded),
+       T_CASE(a_stranger_does_not_fill_the_table))

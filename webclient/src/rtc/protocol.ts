@@ -120,7 +120,7 @@ export type ServerMessage =
   | RoomMessage
   | { type: 'ok'; re: number }
   | { type: 'pong'; re: number }
-  | { type: 'connection'; pc: PcName; state: 'connected' | 'lost' };
+  | { type: 'connection'; pc: PcName; state: 'connected' | 'lost' | 'failed' };
 
 export type ClientMessage =
   | { type: 'join'; version: number; ticket: string }

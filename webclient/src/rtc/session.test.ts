@@ -212,6 +212,18 @@ describe('B7 coming back', () => {
   });
 });
 
+describe('a transport that the server gave up', () => {
+  it('joins afresh: an ICE restart does not bring a failed DTLS session back', async () => {
+    await entered();
+    await answerPublish();
+    FakeSocket.last.say({ type: 'connection', pc: 'publish', state: 'failed' });
+    await vi.advanceTimersByTimeAsync(2000);
+    FakeSocket.last.open();
+    expect(FakeSocket.last.of('join')).toHaveLength(1);
+    expect(tickets).toHaveBeenCalledTimes(2);
+  });
+});
+
 describe('endings', () => {
   it('replaced by another tab: stays away, closes media, can take over again', async () => {
     await entered();

@@ -303,6 +303,8 @@ export class VisioSession extends Store<Snapshot> {
         break;
       case 'connection':
         if (message.state === 'lost') this.#guards[message.pc]?.lost();
+        // DTLS failed or ended: the browser may not notice, and no ICE restart brings it back.
+        if (message.state === 'failed') this.#rejoin();
         break;
       case 'error':
         if (message.code === 'negotiation_failed') this.#resume = null;

@@ -121,6 +121,7 @@ static int dispatch(struct sig_http_exchange *exchange, struct lws *wsi, const s
         .accept_encoding = exchange->accept_encoding,
         .if_none_match = exchange->if_none_match,
         .peer = exchange->peer,
+        .forwarded = lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0,
         .body = exchange->body ? exchange->body : "",
         .body_bytes = exchange->body_bytes,
         .now_us = now_us,

@@ -22,6 +22,7 @@ struct sig_http_request {
     const char *accept_encoding;
     const char *if_none_match;
     const char *peer; /**< numeric address of the client */
+    bool forwarded;   /**< a proxy says that it asks for somebody else: `peer` is the proxy */
     const char *body;
     size_t body_bytes;
     uint64_t now_us;

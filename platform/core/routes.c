@@ -86,13 +86,15 @@ static const struct sig_route routes[] = {
 
 bool plat_metrics_allowed(const struct plat_config *config, const char *peer)
 {
-    if (strncmp(peer, "::ffff:", 7) == 0 && strchr(peer, '.'))
+    if (peer && strncmp(peer, "::ffff:", 7) == 0 && strchr(peer, '.'))
         peer += 7;
     for (uint32_t i = 0; i < config->metrics_allow.count; i++) {
         const char *item = config->metrics_allow.items[i];
-        if (strcmp(item, "any") == 0 || strcmp(item, peer) == 0)
+        if (strcmp(item, "any") == 0)
             return true;
-        if (strcmp(item, "loopback") == 0 && (strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0))
+        if (peer && strcmp(item, peer) == 0)
+            return true;
+        if (peer && strcmp(item, "loopback") == 0 && (strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0))
             return true;
     }
     return false;
@@ -105,7 +107,8 @@ static const char *denied(void *user, enum sig_permission permission, const stru
     case SIG_PERMISSION_PUBLIC:
         return NULL;
     case SIG_PERMISSION_METRICS:
-        return plat_metrics_allowed(context->config, request->peer) ? NULL : "forbidden";
+        /* What a proxy on this machine passes on does not come from this machine. */
+        return plat_metrics_allowed(context->config, request->forwarded ? NULL : request->peer) ? NULL : "forbidden";
     case SIG_PERMISSION_OPEN_ROOM:
         return context->config->open_rooms ? NULL : "open_rooms_off";
     default:

@@ -25,7 +25,7 @@ struct plat_context {
 
 /** The router over the whole table, for `context`. */
 struct sig_router plat_router(struct plat_context *context);
-/** May a client with this numeric address read /metrics? */
+/** May a client with this numeric address read /metrics? NULL: its address is not known (a proxy asks for it). */
 bool plat_metrics_allowed(const struct plat_config *config, const char *peer);
 
 #endif

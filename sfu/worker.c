@@ -185,6 +185,12 @@ static void on_tcp_closed(void *user, const struct sfu_path *path)
     sfu_engine_on_path_closed(worker->engine, path);
 }
 
+static void on_path_unused(void *user, const struct sfu_path *path)
+{
+    struct sfu_worker *worker = user;
+    sfu_tcp_close(worker->tcp, path->connection);
+}
+
 /* ---- messages from other threads -------------------------------------------------------------------------------- */
 
 static int push_message(struct sfu_worker *worker, struct message *message)
@@ -433,6 +439,7 @@ static int open_sockets(struct sfu_worker *worker)
         return err;
     const struct sfu_tcp_config tcp = {.loop = worker->loop,
                                        .connections_max = SFU_TCP_CONNECTIONS_MAX,
+                                       .per_address_max = SFU_TCP_PER_ADDRESS_MAX,
                                        .on_first = on_tcp_first,
                                        .on_frame = on_tcp_frame,
                                        .on_closed = on_tcp_closed,
@@ -452,6 +459,7 @@ static int create_engine(struct sfu_worker *worker)
                                        .packet_max = PACKET_MAX,
                                        .egress_chunk_max = CHUNK_MAX,
                                        .on_event = on_event,
+                                       .on_path_unused = on_path_unused,
                                        .user = worker};
     base_random_bytes(config.hash_key, sizeof config.hash_key);
     base_random_bytes(&config.random_seed, sizeof config.random_seed);

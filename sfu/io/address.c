@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 
 int sfu_address_parse(union sfu_address *out, const char *text, uint16_t port)
@@ -141,4 +142,29 @@ size_t sfu_address_local(const union sfu_address *listen, bool loopback, union s
         count += collect(list, listen, true, out + count, out_max - count);
     freeifaddrs(list);
     return count;
+}
+
+uint64_t sfu_address_prefix(const union sfu_address *address)
+{
+    if (address->sa.sa_family == AF_INET)
+        return ntohl(address->in4.sin_addr.s_addr);
+    if (address->sa.sa_family != AF_INET6)
+        return 0;
+    const uint8_t *bytes = address->in6.sin6_addr.s6_addr;
+    return (uint64_t)base_get_be32(bytes) << 32 | base_get_be32(bytes + 4);
+}
+
+int sfu_address_of_socket(int fd, union sfu_address *remote, union sfu_address *local)
+{
+    socklen_t len = sizeof *remote;
+    memset(remote, 0, sizeof *remote);
+    memset(local, 0, sizeof *local);
+    if (getpeername(fd, &remote->sa, &len) != 0)
+        return BASE_ERR_IO;
+    len = sizeof *local;
+    if (getsockname(fd, &local->sa, &len) != 0)
+        return BASE_ERR_IO;
+    sfu_address_normalise(remote);
+    sfu_address_normalise(local);
+    return 0;
 }

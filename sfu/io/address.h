@@ -31,6 +31,12 @@ void sfu_address_normalise(union sfu_address *address);
  * bytes, or 0 when that socket cannot reach it. */
 socklen_t sfu_address_for_family(const union sfu_address *address, sa_family_t family, union sfu_address *out);
 
+/** Names who an address belongs to, for limits: all of IPv4, the first 64 bits of IPv6 (a network gives each host a
+ * whole /64). */
+uint64_t sfu_address_prefix(const union sfu_address *address);
+/** Both ends of a connected socket, in normal form. Returns 0 or BASE_ERR_IO (errno). */
+int sfu_address_of_socket(int fd, union sfu_address *remote, union sfu_address *local);
+
 /** Addresses of the machine's interfaces that are up, reachable from others and usable by a socket bound to `listen`:
  * no IPv6 link-local ones; loopback only if `loopback` or if there is nothing else. A `listen` that is not a wildcard
  * is the only answer. Port is that of `listen`. Returns how many of out[0..out_max). */

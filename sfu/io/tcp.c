@@ -30,7 +30,8 @@ struct connection {
     struct sfu_tcp *tcp;
     struct sfu_path path;
     uint64_t created_us, last_data_us;
-    bool pending; /* no first frame yet */
+    uint64_t close_us; /* sfu_tcp_close() was called; 0: no */
+    bool pending;      /* no first frame yet */
     bool proven;
     bool broken; /* shut down by us: the loop will report it */
     bool wants_out;
@@ -47,6 +48,7 @@ struct sfu_tcp {
     uint64_t listen_again_us; /* BASE_NEVER_US: not paused */
     uint32_t next_id;
     struct base_map connections;
+    struct base_map addresses; /* sfu_address_prefix() -> how many connections, as a pointer */
     struct base_heap timers;
     size_t queued_bytes;
     struct sfu_tcp_counters counters;
@@ -64,6 +66,7 @@ int sfu_tcp_create(struct sfu_tcp **out, const struct sfu_tcp_config *config)
     tcp->listener.fd = -1;
     tcp->listen_again_us = BASE_NEVER_US;
     if (base_map_init(&tcp->connections, config->connections_max, 0) != 0 ||
+        base_map_init(&tcp->addresses, config->connections_max, 0) != 0 ||
         base_heap_reserve(&tcp->timers, config->connections_max) != 0) {
         sfu_tcp_destroy(tcp);
         return BASE_ERR_NOMEM;
@@ -74,6 +77,21 @@ int sfu_tcp_create(struct sfu_tcp **out, const struct sfu_tcp_config *config)
 
 /* ---- end of a connection ---------------------------------------------------------------------------------------- */
 
+static uintptr_t connections_of(const struct sfu_tcp *tcp, uint64_t prefix)
+{
+    return (uintptr_t)base_map_get(&tcp->addresses, prefix);
+}
+
+static void count_address(struct sfu_tcp *tcp, const union sfu_address *remote, int change)
+{
+    uint64_t prefix = sfu_address_prefix(remote);
+    uintptr_t count = connections_of(tcp, prefix) + (uintptr_t)change;
+    if (count == 0)
+        base_map_remove(&tcp->addresses, prefix);
+    else
+        base_map_put(&tcp->addresses, prefix, (void *)count); /* cannot fail: has room for connections_max */
+}
+
 /* Forgets the connection without closing its descriptor. */
 static void release(struct connection *connection)
 {
@@ -82,6 +100,7 @@ static void release(struct connection *connection)
         sfu_loop_remove(tcp->config.loop, &connection->source);
     base_heap_set(&tcp->timers, &connection->timer, BASE_NEVER_US);
     base_map_remove(&tcp->connections, connection->path.connection);
+    count_address(tcp, &connection->path.remote, -1);
     tcp->queued_bytes -= connection->queue_used;
     free(connection->queue);
     free(connection);
@@ -123,6 +142,7 @@ void sfu_tcp_destroy(struct sfu_tcp *tcp)
     }
     base_heap_clear(&tcp->timers);
     base_map_clear(&tcp->connections);
+    base_map_clear(&tcp->addresses);
     free(tcp);
 }
 
@@ -368,15 +388,19 @@ static void on_connection_ready(struct sfu_loop_source *source, uint32_t events)
         read_connection(connection);
 }
 
-/* Makes room for one more; false: all that are here have proven themselves. */
-static bool make_room(struct sfu_tcp *tcp)
+/* Makes room for one more from `remote`; false: all that are in the way have proven themselves. */
+static bool make_room(struct sfu_tcp *tcp, const union sfu_address *remote)
 {
-    if (tcp->connections.count < tcp->config.connections_max)
+    uint64_t prefix = sfu_address_prefix(remote);
+    uint32_t share = tcp->config.per_address_max;
+    bool share_full = share != 0 && connections_of(tcp, prefix) >= share;
+    if (!share_full && tcp->connections.count < tcp->config.connections_max)
         return true;
     struct connection *oldest = NULL, *connection;
     size_t cursor = 0;
     while ((connection = base_map_next(&tcp->connections, &cursor, NULL)) != NULL) {
-        if (!connection->proven && (oldest == NULL || connection->created_us < oldest->created_us))
+        if (!connection->proven && (oldest == NULL || connection->created_us < oldest->created_us) &&
+            (!share_full || sfu_address_prefix(&connection->path.remote) == prefix))
             oldest = connection;
     }
     if (oldest == NULL)
@@ -386,26 +410,17 @@ static bool make_room(struct sfu_tcp *tcp)
     return true;
 }
 
-static int connection_addresses(int fd, struct sfu_path *path)
-{
-    socklen_t len = sizeof path->remote;
-    if (getpeername(fd, &path->remote.sa, &len) != 0)
-        return BASE_ERR_IO;
-    len = sizeof path->local;
-    if (getsockname(fd, &path->local.sa, &len) != 0)
-        return BASE_ERR_IO;
-    sfu_address_normalise(&path->remote);
-    sfu_address_normalise(&path->local);
-    return 0;
-}
-
 /* On failure `fd` is closed. */
 static int add_connection(struct sfu_tcp *tcp, int fd, bool pending, struct connection **out)
 {
-    int err = BASE_ERR_FULL;
     struct connection *connection = NULL;
-    if (!make_room(tcp)) {
+    struct sfu_path path = {.protocol = SFU_PROTOCOL_TCP};
+    int err = sfu_address_of_socket(fd, &path.remote, &path.local);
+    if (err != 0)
+        goto fail;
+    if (!make_room(tcp, &path.remote)) {
         tcp->counters.refused++;
+        err = BASE_ERR_FULL;
         goto fail;
     }
     err = BASE_ERR_NOMEM;
@@ -413,13 +428,10 @@ static int add_connection(struct sfu_tcp *tcp, int fd, bool pending, struct conn
     if (connection == NULL)
         goto fail;
     memset(connection, 0, offsetof(struct connection, in));
-    err = connection_addresses(fd, &connection->path);
-    if (err != 0)
-        goto fail;
+    connection->path = path;
     do {
         connection->path.connection = ++tcp->next_id;
     } while (connection->path.connection == 0 || base_map_get(&tcp->connections, tcp->next_id) != NULL);
-    connection->path.protocol = SFU_PROTOCOL_TCP;
     connection->tcp = tcp;
     connection->pending = pending;
     connection->created_us = connection->last_data_us = base_clock_us();
@@ -430,6 +442,7 @@ static int add_connection(struct sfu_tcp *tcp, int fd, bool pending, struct conn
     err = sfu_loop_add(tcp->config.loop, &connection->source, EPOLLIN);
     if (err != 0)
         goto fail;
+    count_address(tcp, &path.remote, 1);
     /* Neither can fail: both have room for connections_max. */
     base_map_put(&tcp->connections, connection->path.connection, connection);
     base_heap_set(&tcp->timers, &connection->timer, connection->created_us + SFU_TCP_PROVE_US);
@@ -530,6 +543,15 @@ void sfu_tcp_stop_listening(struct sfu_tcp *tcp)
     tcp->listen_again_us = BASE_NEVER_US;
 }
 
+void sfu_tcp_close(struct sfu_tcp *tcp, uint32_t id)
+{
+    struct connection *connection = base_map_get(&tcp->connections, id);
+    if (connection == NULL || connection->close_us != 0)
+        return;
+    connection->close_us = base_clock_us() + SFU_TCP_LINGER_US;
+    base_heap_set(&tcp->timers, &connection->timer, connection->close_us);
+}
+
 /* ---- time ------------------------------------------------------------------------------------------------------- */
 
 uint64_t sfu_tcp_deadline_us(const struct sfu_tcp *tcp)
@@ -548,8 +570,9 @@ void sfu_tcp_poll(struct sfu_tcp *tcp, uint64_t now_us)
     struct base_heap_node *first;
     while ((first = base_heap_first(&tcp->timers)) != NULL && first->deadline_us <= now_us) {
         struct connection *connection = base_container_of(first, struct connection, timer);
-        uint64_t deadline_us =
-            connection->proven ? connection->last_data_us + SFU_TCP_IDLE_US : connection->created_us + SFU_TCP_PROVE_US;
+        uint64_t deadline_us = connection->close_us != 0 ? connection->close_us
+                               : connection->proven      ? connection->last_data_us + SFU_TCP_IDLE_US
+                                                         : connection->created_us + SFU_TCP_PROVE_US;
         if (deadline_us > now_us) {
             base_heap_set(&tcp->timers, &connection->timer, deadline_us);
             continue;

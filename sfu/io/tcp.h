@@ -8,9 +8,10 @@
  *
  * A connection is *unproven* until something was sent to it: the engine answers only checks with a valid integrity. An
  * unproven connection is closed SFU_TCP_PROVE_US after it came, and the oldest one gives way when the table is full, so
- * strangers cannot keep others out. Any connection is closed after SFU_TCP_IDLE_US without data, at a frame of more
- * than SFU_TCP_FRAME_MAX_BYTES, and at its end of stream. Frames that do not fit the bounded send queue are dropped
- * whole: for media, late is worse than never.
+ * strangers cannot keep others out. One remote address (IPv6: /64) has at most per_address_max connections, unproven
+ * ones giving way first: a hospital behind one NAT fits, and nobody fills the table from one place. Any connection is
+ * closed after SFU_TCP_IDLE_US without data, at a frame of more than SFU_TCP_FRAME_MAX_BYTES, and at its end of stream.
+ * Frames that do not fit the bounded send queue are dropped whole: for media, late is worse than never.
  *
  * Memory: taken per connection; nothing is allocated for a frame. Threads: one owner (that of the loop).
  */
@@ -31,6 +32,8 @@
 #define SFU_TCP_IDLE_US         (60u * 1000000u) /**< consent checks come every 5 s (RFC 7675) */
 #define SFU_TCP_LISTEN_RETRY_US (200u * 1000u)   /**< the listener's rest when descriptors have run out */
 #define SFU_TCP_CONNECTIONS_MAX 1024u            /**< a sensible connections_max */
+#define SFU_TCP_PER_ADDRESS_MAX 256u             /**< a sensible per_address_max: 128 people behind one NAT */
+#define SFU_TCP_LINGER_US       (200u * 1000u)   /**< from sfu_tcp_close() to the end: what was sent last gets out */
 #define SFU_TCP_RECEIVED_MAX    8192u            /**< bytes a connection may be handed over with */
 
 struct sfu_tcp;
@@ -54,6 +57,7 @@ enum sfu_tcp_verdict {
 struct sfu_tcp_config {
     struct sfu_loop *loop; /**< outlives the object */
     uint32_t connections_max;
+    uint32_t per_address_max; /**< 0: no limit */
     /** Judges the first frame of a connection accepted by _listen. */
     enum sfu_tcp_verdict (*on_first)(void *user, const struct sfu_tcp_first *first);
     /** One frame (not empty); may be changed in place. path->connection names the connection. */
@@ -66,7 +70,8 @@ struct sfu_tcp_config {
 struct sfu_tcp_counters {
     uint64_t accepted; /**< by the listener */
     uint64_t adopted;  /**< kept, or taken over from another worker */
-    uint64_t refused;  /**< closed for the table being full, a bad first frame, or silence before it was proven */
+    uint64_t refused;  /**< closed for the table or an address's share being full, a bad first frame, or silence before
+                          it was proven */
     uint64_t frames_in, frames_out;
     uint64_t frames_dropped; /**< outbound: the queue was full or the connection gone */
     uint64_t frames_bad;     /**< inbound: over-long; each ended its connection */
@@ -93,6 +98,10 @@ int sfu_tcp_adopt(struct sfu_tcp *tcp, int fd, const uint8_t *received, size_t l
 /** Sends the runs among runs[0..count) whose path is TCP, each packet as one frame. May be called from on_frame: closes
  *  nothing, a broken connection is found by the loop. */
 void sfu_tcp_send(struct sfu_tcp *tcp, const struct sfu_egress_run *runs, size_t count);
+
+/** Nobody uses the connection any more: it is closed SFU_TCP_LINGER_US later. An id that is gone is ignored. May be
+ *  called from on_frame and on_closed. */
+void sfu_tcp_close(struct sfu_tcp *tcp, uint32_t connection);
 
 /** When to call _poll; BASE_NEVER_US if nothing is planned. */
 uint64_t sfu_tcp_deadline_us(const struct sfu_tcp *tcp);

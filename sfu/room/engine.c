@@ -62,6 +62,7 @@ void sfu_engine_destroy(struct sfu_engine *engine)
         return;
     struct sfu_context *context = &engine->context;
     struct sfu_room *room;
+    context->config.on_path_unused = NULL; /* the sockets may be gone already */
     while ((room = any_room(context)) != NULL)
         sfu_room_destroy(room);
     base_map_clear(&context->rooms);

@@ -26,6 +26,10 @@ struct sfu_engine_config {
     uint32_t egress_chunk_max;          /**< see egress.h */
     /** Called during the calls below; must not call back into the engine. */
     void (*on_event)(void *user, const struct sfu_event *event);
+    /** No transport uses this TCP connection any more (ICE has more paths than it keeps, the transport has ended, or
+     * the check there was answered with an error): close it once what is in the egress for it was sent. May be NULL;
+     * likewise. */
+    void (*on_path_unused)(void *user, const struct sfu_path *path);
     void *user;
 };
 

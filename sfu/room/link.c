@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "sfu/room/participant.h"
 
 #define PATH_HOLD_US 10000000u /* peers check at least every 6 s (RFC 7675 section 5.1) */
 
@@ -25,6 +26,33 @@ static void forget_ufrag(const struct sfu_link *link, char ufrag[SFU_ICE_UFRAG_M
     ufrag[0] = '\0';
 }
 
+static bool is_valid_path(const struct sfu_link *link, const struct sfu_path *path)
+{
+    if (link->transport == NULL)
+        return false;
+    const struct sfu_ice_lite *ice = sfu_transport_ice(link->transport);
+    for (unsigned i = 0; i < ice->path_count; i++)
+        if (sfu_path_equal(&ice->paths[i].path, path))
+            return true;
+    return false;
+}
+
+/* The link does not use the path any more. A TCP connection that nobody uses is closed: who may check from as many
+ * connections as he likes must not hold them all. The two links of a participant may share one. */
+static void abandon_path(struct sfu_link *link, const struct sfu_path *path)
+{
+    const struct sfu_context *context = link->context;
+    sfu_demux_remove_path(context->demux, path, link);
+    if (path->protocol != SFU_PROTOCOL_TCP || context->config.on_path_unused == NULL ||
+        sfu_demux_by_path(context->demux, path) != NULL)
+        return;
+    struct sfu_link *other = &link->owner->links[link->kind == SFU_PUBLISH ? SFU_SUBSCRIBE : SFU_PUBLISH];
+    if (!is_valid_path(other, path))
+        context->config.on_path_unused(context->config.user, path);
+    else
+        (void)sfu_demux_add_path(context->demux, path, other, NULL);
+}
+
 void sfu_link_close(struct sfu_link *link)
 {
     forget_ufrag(link, link->ufrag);
@@ -33,7 +61,7 @@ void sfu_link_close(struct sfu_link *link)
         return;
     const struct sfu_ice_lite *ice = sfu_transport_ice(link->transport);
     for (unsigned i = 0; i < ice->path_count; i++)
-        sfu_demux_remove_path(link->context->demux, &ice->paths[i].path, link);
+        abandon_path(link, &ice->paths[i].path);
     if (link->state == SFU_TRANSPORT_CONNECTED)
         link->context->stats.transports_connected--;
     sfu_transport_destroy(link->transport);
@@ -109,15 +137,6 @@ int sfu_link_configure(struct sfu_link *link, uint64_t now_us, const struct sfu_
     return make(link, now_us, parameters);
 }
 
-static bool is_valid_path(const struct sfu_link *link, const struct sfu_path *path)
-{
-    const struct sfu_ice_lite *ice = sfu_transport_ice(link->transport);
-    for (unsigned i = 0; i < ice->path_count; i++)
-        if (sfu_path_equal(&ice->paths[i].path, path))
-            return true;
-    return false;
-}
-
 /* Does another link receive checks from there? Sources can be forged: a participant must not be able to take the path
  * of another whose checks keep coming. One that left without a word is soon silent. */
 static bool is_held(const struct sfu_link *link, const struct sfu_path *path, uint64_t now_us)
@@ -141,13 +160,15 @@ bool sfu_link_on_stun(struct sfu_link *link, uint64_t now_us, const struct sfu_p
         return false;
     struct sfu_demux *demux = link->context->demux;
     if (ice.has_removed)
-        sfu_demux_remove_path(demux, &ice.removed, link);
+        abandon_path(link, &ice.removed);
     /* A path that another link had is ours now, unless that one still receives checks from there. Only what is in the
      * list of valid paths may enter the table (an error response validates nothing): sfu_link_close() takes those out
      * again. Without memory the path stays unknown, and the next check tries again. */
     if ((ice.path_is_new || sfu_demux_by_path(demux, path) != link) && is_valid_path(link, path) &&
         !is_held(link, path, now_us))
         (void)sfu_demux_add_path(demux, path, link, NULL);
+    else if (!is_valid_path(link, path))
+        abandon_path(link, path); /* an error response has "proven" its connection (tcp.h) */
     return true;
 }
 

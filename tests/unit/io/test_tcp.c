@@ -435,6 +435,84 @@ T_TEST(a_table_full_of_proven_ones_refuses)
     stop(server);
 }
 
+/* A connection that gets an answer; aborts if it does not. */
+static int keep_proven(struct server *server, int fd)
+{
+    size_t before = server->frame_count;
+    uint64_t end_us = base_clock_us() + 5000000;
+    put_frame(fd, "keep", 4);
+    while (server->frame_count == before && base_clock_us() < end_us)
+        sfu_loop_wait(server->loop, end_us);
+    uint8_t byte = 1, answer[3];
+    struct sfu_egress_run run = run_to(&server->path, &byte, 1, 1);
+    sfu_tcp_send(server->tcp, &run, 1);
+    if (recv(fd, answer, sizeof answer, MSG_WAITALL) != 3)
+        abort();
+    return fd;
+}
+
+T_TEST(one_address_has_its_share)
+{
+    struct server *server = start(8, false);
+    sfu_tcp_destroy(server->tcp);
+    struct sfu_tcp_config config = {.loop = server->loop,
+                                    .connections_max = 8,
+                                    .per_address_max = 2,
+                                    .on_first = on_first,
+                                    .on_frame = on_frame,
+                                    .on_closed = on_closed,
+                                    .user = server};
+    union sfu_address address;
+    sfu_address_parse(&address, "127.0.0.1", 0);
+    T_EQ(sfu_tcp_create(&server->tcp, &config), 0);
+    T_EQ(sfu_tcp_listen(server->tcp, &address), 0);
+    int proven = keep_proven(server, dial(server)), stranger = dial(server);
+    RUN_UNTIL(server, sfu_tcp_connections(server->tcp) == 2);
+    int other = keep_proven(server, dial(server)); /* the stranger gives way */
+    T_CHECK(ended(stranger));
+    int third = dial(server);
+    T_EQ(sfu_tcp_connections(server->tcp), 2);
+    RUN_UNTIL(server, sfu_tcp_counters(server->tcp)->refused == 2);
+    T_CHECK(ended(third));
+    /* another address is not concerned; who leaves makes room */
+    union sfu_address elsewhere;
+    sfu_address_parse(&elsewhere, "127.0.0.2", 0);
+    sfu_address_parse(&address, "127.0.0.1", sfu_tcp_port(server->tcp));
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    T_CHECK(bind(fd, &elsewhere.sa, sizeof elsewhere.in4) == 0 && connect(fd, &address.sa, sizeof address.in4) == 0);
+    keep_proven(server, fd);
+    close(proven);
+    RUN_UNTIL(server, server->closed_count == 1);
+    int again = keep_proven(server, dial(server));
+    T_EQ(sfu_tcp_connections(server->tcp), 3);
+    int fds[] = {stranger, other, third, fd, again};
+    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+        close(fds[i]);
+    stop(server);
+}
+
+T_TEST(what_nobody_uses_is_closed)
+{
+    struct server *server = start(8, true);
+    int fd = keep_proven(server, dial(server));
+    sfu_tcp_close(server->tcp, server->path.connection);
+    sfu_tcp_close(server->tcp, server->path.connection);
+    sfu_tcp_close(server->tcp, 77); /* gone or never there */
+    uint8_t byte = 9, received[3];
+    struct sfu_egress_run run = run_to(&server->path, &byte, 1, 1);
+    sfu_tcp_send(server->tcp, &run, 1); /* a goodbye still gets out */
+    sfu_tcp_poll(server->tcp, base_clock_us());
+    T_EQ(sfu_tcp_connections(server->tcp), 1);
+    sfu_tcp_poll(server->tcp, base_clock_us() + SFU_TCP_LINGER_US);
+    T_EQ(sfu_tcp_connections(server->tcp), 0);
+    T_EQ(server->closed_count, 1);
+    T_EQ(recv(fd, received, sizeof received, MSG_WAITALL), 3);
+    T_EQ(received[2], 9);
+    T_CHECK(ended(fd));
+    close(fd);
+    stop(server);
+}
+
 T_TEST(out_of_descriptors_the_listener_rests)
 {
     struct server *server = start(8, true);
@@ -522,6 +600,7 @@ T_MAIN(T_CASE(frames_byte_by_byte), T_CASE(several_frames_in_one_read_and_null_f
        T_CASE(an_oversized_frame_ends_the_connection), T_CASE(a_bad_first_frame_is_refused),
        T_CASE(runs_go_out_as_frames), T_CASE(a_full_queue_drops_whole_frames), T_CASE(sending_to_a_vanished_peer),
        T_CASE(silent_connections_are_closed), T_CASE(a_full_table_gives_up_the_oldest_stranger),
-       T_CASE(a_table_full_of_proven_ones_refuses), T_CASE(out_of_descriptors_the_listener_rests),
+       T_CASE(a_table_full_of_proven_ones_refuses), T_CASE(one_address_has_its_share),
+       T_CASE(what_nobody_uses_is_closed), T_CASE(out_of_descriptors_the_listener_rests),
        T_CASE(a_connection_is_handed_to_another_worker), T_CASE(adopting_more_than_fits_closes_the_descriptor),
        T_CASE(a_listening_port_in_use))

@@ -101,5 +101,59 @@ T_TEST(nobody_hoards_the_pool)
     world_destroy(scene.world);
 }
 
+static struct sfu_path tcp_path(uint32_t connection)
+{
+    struct sfu_path path = {.protocol = SFU_PROTOCOL_TCP, .connection = connection};
+    path.remote.in4.sin_family = AF_INET;
+    path.remote.in4.sin_port = (uint16_t)connection;
+    return path;
+}
+
+T_TEST(tcp_connections_that_ice_gave_up_are_closed)
+{
+    struct scene scene = scene_make(64);
+    struct world *world = scene.world;
+    struct sfu_path honest = scene.bob->path;
+    for (uint32_t i = 1; i <= 20; i++) {
+        scene.bob->path = tcp_path(i);
+        world_advance(world, 1000);
+        world_check(scene.bob);
+    }
+    /* 21 paths were there, one of them UDP; SFU_ICE_PATHS_MAX stay */
+    T_EQ(world->unused_count, 20 - SFU_ICE_PATHS_MAX);
+    T_EQ(world->unused_set, (1u << (21 - SFU_ICE_PATHS_MAX)) - 2); /* the oldest */
+    struct sfu_command leave = {.kind = SFU_COMMAND_LEAVE, .room_id = ROOM, .participant_id = BOB};
+    sfu_engine_command(world->engine, world->now_us, &leave);
+    T_EQ(world->unused_count, 20);
+    scene.bob->path = honest;
+    world_destroy(world);
+}
+
+T_TEST(a_tcp_connection_of_both_links_is_closed_by_the_last)
+{
+    struct scene scene = scene_make(64);
+    struct world *world = scene.world;
+    struct world_peer *second = world_connect(world, ROOM, BOB, SFU_PUBLISH);
+    struct sfu_path honest[2] = {scene.bob->path, second->path};
+    scene.bob->path = second->path = tcp_path(1);
+    world_check(scene.bob);
+    world_check(second);
+    for (uint32_t i = 2; i <= 12; i++) { /* the publishing link gives it up */
+        second->path = tcp_path(i);
+        world_advance(world, 1000);
+        world_check(second);
+    }
+    T_CHECK(world->unused_count > 0);
+    T_EQ(world->unused_set & 2, 0);
+    struct sfu_command leave = {.kind = SFU_COMMAND_LEAVE, .room_id = ROOM, .participant_id = BOB};
+    sfu_engine_command(world->engine, world->now_us, &leave);
+    T_EQ(world->unused_set & 2, 2);
+    T_EQ(world->unused_count, 12);
+    scene.bob->path = honest[0];
+    second->path = honest[1];
+    world_destroy(world);
+}
+
 T_MAIN(T_CASE(a_path_in_use_cannot_be_taken_by_a_forged_source), T_CASE(an_exhausted_pool_costs_retransmission_only),
-       T_CASE(nobody_hoards_the_pool))
+       T_CASE(nobody_hoards_the_pool), T_CASE(tcp_connections_that_ice_gave_up_are_closed),
+       T_CASE(a_tcp_connection_of_both_links_is_closed_by_the_last))

@@ -25,6 +25,13 @@ static void on_event(void *user, const struct sfu_event *event)
     world->events[world->event_count++] = *event;
 }
 
+static void on_path_unused(void *user, const struct sfu_path *path)
+{
+    struct world *world = user;
+    world->unused_count++;
+    world->unused_set |= UINT64_C(1) << (path->connection % 64);
+}
+
 struct world *world_create(uint32_t packet_max)
 {
     struct world *world = calloc(1, sizeof *world);
@@ -39,6 +46,7 @@ struct world *world_create(uint32_t packet_max)
                                        .packet_max = packet_max,
                                        .egress_chunk_max = 256,
                                        .on_event = on_event,
+                                       .on_path_unused = on_path_unused,
                                        .user = world};
     err = err != 0 ? err : sfu_engine_create(&world->engine, &config);
     assert(err == 0);

@@ -61,6 +61,8 @@ struct world {
     unsigned peer_count;
     struct sfu_event events[WORLD_EVENTS_MAX];
     unsigned event_count;
+    unsigned unused_count; /* TCP connections that the engine gave up */
+    uint64_t unused_set;   /* of those with numbers below 64 */
     struct world_datagram *queue, **queue_tail;
 };
 

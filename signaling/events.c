@@ -222,7 +222,7 @@ static void on_room_closed(struct sig_room *room, uint64_t now_us, enum sfu_reas
     base_log_info("room_closed", "room=\"%s\"", room->name);
     while (room->participants) { /* those that were still joining */
         if (room->participants->state == SIG_PARTICIPANT_JOINING)
-            on_refused(room->participants, now_us, SFU_REASON_ROOM_CLOSED);
+            on_refused(room->participants, now_us, reason == SFU_REASON_NO_RESOURCES ? reason : SFU_REASON_ROOM_CLOSED);
         else
             on_left(room->participants, now_us, reason);
     }

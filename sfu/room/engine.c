@@ -111,8 +111,14 @@ static uint32_t join(struct sfu_context *context, uint64_t now_us, const struct 
 static uint32_t room_command(struct sfu_context *context, const struct sfu_command *command)
 {
     struct sfu_room *room = base_map_get(&context->rooms, command->room_id);
-    if (command->kind == SFU_COMMAND_ROOM_OPEN)
-        return sfu_room_open(context, command->room_id, &command->policy) != 0;
+    if (command->kind == SFU_COMMAND_ROOM_OPEN) {
+        int err = sfu_room_open(context, command->room_id, &command->policy);
+        if (err != 0 && err != BASE_ERR_EXISTS) /* else its opener would wait for it, and refuse its name, for ever */
+            sfu_context_emit(context, &(struct sfu_event){.kind = SFU_EVENT_ROOM_CLOSED,
+                                                          .room_id = command->room_id,
+                                                          .reason = SFU_REASON_NO_RESOURCES});
+        return err != 0;
+    }
     if (room == NULL)
         return 1;
     sfu_room_close(room, command->reason == SFU_REASON_NONE ? SFU_REASON_ROOM_CLOSED : command->reason);

@@ -71,7 +71,7 @@ struct sfu_down_track_config {
 };
 
 enum sfu_command_kind {
-    SFU_COMMAND_ROOM_OPEN,  /**< policy */
+    SFU_COMMAND_ROOM_OPEN,  /**< policy; answered by ROOM_CLOSED (NO_RESOURCES) if it fails, else not */
     SFU_COMMAND_ROOM_CLOSE, /**< reason */
     SFU_COMMAND_JOIN,       /**< participant_id, identity, rights: answered by JOINED or REFUSED */
     SFU_COMMAND_LEAVE,      /**< participant_id, reason */
@@ -123,7 +123,8 @@ struct sfu_command {
 };
 
 enum sfu_event_kind {
-    SFU_EVENT_ROOM_CLOSED,       /**< reason; after the LEFT of everyone inside. The room id is gone */
+    SFU_EVENT_ROOM_CLOSED,       /**< reason; after the LEFT of everyone inside. The room id is gone. NO_RESOURCES: it
+                                    never opened */
     SFU_EVENT_JOINED,            /**< participant_id */
     SFU_EVENT_REFUSED,           /**< participant_id, reason */
     SFU_EVENT_LEFT,              /**< participant_id, reason; its tracks are gone with it */

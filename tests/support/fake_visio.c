@@ -172,6 +172,18 @@ static int post(void *user, const struct sfu_command *c)
     }
     if (!room)
         return BASE_ERR_NOT_FOUND;
+    if (fake->rooms_fail && c->kind == SFU_COMMAND_JOIN) {
+        /* what a worker says to ROOM_OPEN and JOIN in one batch */
+        struct sfu_event event = {
+            .kind = SFU_EVENT_ROOM_CLOSED, .room_id = c->room_id, .reason = SFU_REASON_NO_RESOURCES};
+        fake_event(fake, &event);
+        event.kind = SFU_EVENT_REFUSED;
+        event.participant_id = c->participant_id;
+        event.reason = SFU_REASON_ROOM_CLOSED;
+        fake_event(fake, &event);
+        *room = fake->rooms[--fake->room_count];
+        return BASE_OK;
+    }
     if (c->kind == SFU_COMMAND_ROOM_CLOSE) {
         for (size_t i = fake->participant_count; i-- > 0;) {
             if (fake->participants[i].room_id == c->room_id)

@@ -49,6 +49,7 @@ struct fake_visio {
     struct sig_tickets *tickets;
     uint64_t now_us;
     int post_result; /**< not 0: what every post returns */
+    bool rooms_fail; /**< the engine takes ROOM_OPEN and then has no memory for it */
     struct fake_participant participants[FAKE_PARTICIPANTS_MAX];
     size_t participant_count;
     struct fake_room rooms[FAKE_ROOMS_MAX];

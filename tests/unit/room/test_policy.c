@@ -269,6 +269,23 @@ T_TEST(ids_that_are_gone_are_ignored)
     world_destroy(world);
 }
 
+T_TEST(a_room_that_cannot_open_is_told_closed)
+{
+    struct world *world = world_create(64);
+    world_open_room(world, 1, 0);
+    T_EQ(world_event_count(world, SFU_EVENT_ROOM_CLOSED), 1);
+    T_EQ(world_event(world, SFU_EVENT_ROOM_CLOSED, 0)->room_id, 1);
+    T_EQ(world_event(world, SFU_EVENT_ROOM_CLOSED, 0)->reason, SFU_REASON_NO_RESOURCES);
+    T_EQ(world_stats(world).rooms, 0);
+    /* one that is there already is not closed */
+    world_open_room(world, 1, 5);
+    world_open_room(world, 1, 5);
+    T_EQ(world_event_count(world, SFU_EVENT_ROOM_CLOSED), 1);
+    T_EQ(world_stats(world).rooms, 1);
+    T_EQ(world_stats(world).commands_ignored, 2);
+    world_destroy(world);
+}
+
 T_TEST(stop_closes_every_room)
 {
     struct world *world = world_create(64);
@@ -299,4 +316,5 @@ T_MAIN(T_CASE(capacity_is_kept), T_CASE(same_identity_replaces_even_when_full), 
        T_CASE(wall_clock_jump_moves_closing_time), T_CASE(rights_decide_what_is_published),
        T_CASE(publish_is_the_complete_list), T_CASE(a_track_id_belongs_to_one_participant),
        T_CASE(mute_events_are_real_changes), T_CASE(subscriptions_need_right_and_a_track_of_another),
-       T_CASE(ids_that_are_gone_are_ignored), T_CASE(stop_closes_every_room), T_CASE(names))
+       T_CASE(ids_that_are_gone_are_ignored), T_CASE(a_room_that_cannot_open_is_told_closed),
+       T_CASE(stop_closes_every_room), T_CASE(names))

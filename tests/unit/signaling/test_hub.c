@@ -273,6 +273,22 @@ T_TEST(the_same_person_twice)
     fake_stop(&fake);
 }
 
+T_TEST(a_room_that_could_not_open_is_forgotten)
+{
+    fake_start(&fake);
+    fake.rooms_fail = true;
+    size_t a = fake_join(&fake, 1);
+    const json_t *refused = fake_expect(&fake, a, "refused");
+    T_STR_EQ(text_of(refused, "code"), "busy");
+    T_CHECK(json_is_true(json_object_get(refused, "retry")));
+    T_EQ(fake.sockets[a].closed, SIG_CLOSE_REFUSED);
+    fake.rooms_fail = false;
+    a = fake_join(&fake, 1);
+    T_CHECK(fake_expect(&fake, a, "welcome") != NULL);
+    T_EQ(fake.commands[SFU_COMMAND_ROOM_OPEN], 2);
+    fake_stop(&fake);
+}
+
 T_TEST(refusals_say_why)
 {
     fake_start(&fake);
@@ -559,7 +575,8 @@ T_MAIN(T_CASE(two_people_meet), T_CASE(changes_during_an_offer_wait_for_the_next
        T_CASE(a_dropped_socket_resumes_once), T_CASE(the_outstanding_offer_is_repeated_after_a_resume),
        T_CASE(a_resume_takes_over_from_a_socket_that_looks_alive), T_CASE(nobody_resumes_for_30_s_and_nobody_stays),
        T_CASE(a_full_ring_cannot_keep_a_ghost), T_CASE(the_same_person_twice), T_CASE(refusals_say_why),
-       T_CASE(mute_and_moderate), T_CASE(publishing_again), T_CASE(restart_of_the_subscribe_connection),
-       T_CASE(engine_news_reach_the_room), T_CASE(an_empty_room_closes_and_opens_anew), T_CASE(silence_and_lateness),
-       T_CASE(too_fast), T_CASE(each_mistake_has_its_code), T_CASE(publish_limits), T_CASE(going_down),
+       T_CASE(a_room_that_could_not_open_is_forgotten), T_CASE(mute_and_moderate), T_CASE(publishing_again),
+       T_CASE(restart_of_the_subscribe_connection), T_CASE(engine_news_reach_the_room),
+       T_CASE(an_empty_room_closes_and_opens_anew), T_CASE(silence_and_lateness), T_CASE(too_fast),
+       T_CASE(each_mistake_has_its_code), T_CASE(publish_limits), T_CASE(going_down),
        T_CASE(a_socket_lost_while_joining_leaves_nothing))

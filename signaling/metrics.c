@@ -48,6 +48,7 @@ static const struct worker_metric worker_metrics[] = {
     {"dropped_srtp_replay_total", "SRTP seen before.", COUNTER, ENGINE(dropped_srtp_replay)},
     {"dropped_unknown_ssrc_total", "RTP of no known track.", COUNTER, ENGINE(dropped_unknown_ssrc)},
     {"dropped_muted_total", "RTP of muted tracks.", COUNTER, ENGINE(dropped_muted)},
+    {"dropped_rate_limited_total", "RTP of publishers beyond their limit.", COUNTER, ENGINE(dropped_rate_limited)},
     {"dropped_no_memory_total", "Packets dropped because the pool was empty.", COUNTER, ENGINE(dropped_no_memory)},
     {"dtls_failed_total", "DTLS handshakes that failed.", COUNTER, ENGINE(dtls_failed)},
     {"rtp_forwarded_total", "RTP packets delivered.", COUNTER, ENGINE(rtp_forwarded)},

@@ -151,6 +151,15 @@ static void deliver(struct sfu_participant *participant, uint64_t now_us, const 
     sfu_context_wake_at(context, &participant->timer, sfu_twcc_recorder_deadline_us(participant->twcc));
 }
 
+/* Asked for authentic packets only, so that a forged source cannot use up what its victim may send. */
+static bool within_limits(struct sfu_participant *participant, uint64_t now_us, size_t len)
+{
+    return sfu_token_bucket_take(&participant->ingress_packets, now_us, SFU_INGRESS_PACKETS_PER_S,
+                                 SFU_INGRESS_BURST_PACKETS, 1) &&
+           sfu_token_bucket_take(&participant->ingress_bits, now_us, SFU_INGRESS_BPS, 8 * SFU_INGRESS_BURST_BYTES,
+                                 8 * len);
+}
+
 void sfu_ingress_rtp(struct sfu_participant *participant, uint64_t now_us, const uint8_t *datagram, size_t len)
 {
     struct sfu_context *context = participant->context;
@@ -171,6 +180,11 @@ void sfu_ingress_rtp(struct sfu_participant *participant, uint64_t now_us, const
                                           packet->data, &plain_bytes);
     if (err != 0) {
         count_unprotect_error(&context->stats, err);
+        sfu_context_release(context, packet);
+        return;
+    }
+    if (!within_limits(participant, now_us, len)) {
+        context->stats.dropped_rate_limited++;
         sfu_context_release(context, packet);
         return;
     }

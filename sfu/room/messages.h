@@ -153,7 +153,8 @@ struct sfu_event {
     uint64_t recent[SFU_SPEAKERS_RECENT_MAX];
 };
 
-/** Counters of one engine since its start; all but the gauges only grow. dropped_no_memory: packets that were forwarded
+/** Counters of one engine since its start; all but the gauges only grow. dropped_rate_limited: RTP of a publisher
+ * beyond SFU_INGRESS_BPS or SFU_INGRESS_PACKETS_PER_S. dropped_no_memory: packets that were forwarded
  * but not kept for retransmission, because packet_max are kept already. */
 struct sfu_stats {
     /* gauges */
@@ -161,7 +162,7 @@ struct sfu_stats {
     /* in */
     uint64_t datagrams_in, bytes_in, rtp_in, rtcp_in, stun_in, dtls_in;
     uint64_t dropped_unknown_path, dropped_malformed, dropped_stun_stranger, dropped_stun_auth, dropped_srtp_auth,
-        dropped_srtp_replay, dropped_unknown_ssrc, dropped_muted, dropped_no_memory, dtls_failed;
+        dropped_srtp_replay, dropped_unknown_ssrc, dropped_muted, dropped_rate_limited, dropped_no_memory, dtls_failed;
     /* out */
     uint64_t rtp_forwarded, rtp_forwarded_bytes, rtx_sent, rtx_not_found, egress_dropped;
     uint64_t nack_received, nack_sent, pli_received, pli_sent, twcc_sent;

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sfu/media/token_bucket.h"
 #include "sfu/media/twcc_recorder.h"
 #include "sfu/room/context.h"
 #include "sfu/room/down_track.h"
@@ -23,7 +24,13 @@
 
 #define SFU_REPORT_INTERVAL_US 1000000u
 #define SFU_TWCC_INTERVAL_US   50000u
-#define SFU_PAST_MAX           1024 /**< ended down tracks whose numbers are remembered */
+/** What one participant may publish; beyond it packets are dropped, which the publisher's congestion control sees as
+ * loss. Far above camera and screen together; without a limit one person's flood is multiplied by the room. */
+#define SFU_INGRESS_BPS           20000000u
+#define SFU_INGRESS_BURST_BYTES   4000000u
+#define SFU_INGRESS_PACKETS_PER_S 5000u
+#define SFU_INGRESS_BURST_PACKETS 5000u
+#define SFU_PAST_MAX              1024 /**< ended down tracks whose numbers are remembered */
 
 struct sfu_room;
 
@@ -46,6 +53,7 @@ struct sfu_participant {
     } ssrcs[2 * SFU_TRACKS_MAX];
     uint32_t ssrc_count;
     struct sfu_twcc_recorder *twcc;
+    struct sfu_token_bucket ingress_bits, ingress_packets;
     bool has_clock_offset;
     int64_t clock_offset_us; /**< our wall clock minus the publisher's */
 

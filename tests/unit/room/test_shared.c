@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What one participant must not take from the others: their paths, the packet pool. */
 #include "tests/support/test.h"
+#include "sfu/room/participant.h"
 #include "world.h"
 
 #define ALL (SFU_RIGHT_PUBLISH_AUDIO | SFU_RIGHT_PUBLISH_VIDEO | SFU_RIGHT_SUBSCRIBE)
@@ -101,6 +102,24 @@ T_TEST(nobody_hoards_the_pool)
     world_destroy(scene.world);
 }
 
+T_TEST(a_flood_is_cut_to_the_limit)
+{
+    struct scene scene = scene_make(64);
+    struct world *world = scene.world;
+    show(&scene, true);
+    scene.bob->hidden = true;
+    for (unsigned i = 0; i < SFU_INGRESS_BURST_PACKETS + 100; i++)
+        show(&scene, false);
+    T_EQ(world_stats(world).dropped_rate_limited, 101);
+    T_EQ(world_stats(world).rtp_forwarded, SFU_INGRESS_BURST_PACKETS);
+    /* half a second gives half a second's worth; one person's flood is not another's */
+    world_advance(world, 500000);
+    for (unsigned i = 0; i < SFU_INGRESS_PACKETS_PER_S; i++)
+        show(&scene, false);
+    T_EQ(world_stats(world).dropped_rate_limited, 101 + SFU_INGRESS_PACKETS_PER_S / 2);
+    world_destroy(world);
+}
+
 static struct sfu_path tcp_path(uint32_t connection)
 {
     struct sfu_path path = {.protocol = SFU_PROTOCOL_TCP, .connection = connection};
@@ -155,5 +174,6 @@ T_TEST(a_tcp_connection_of_both_links_is_closed_by_the_last)
 }
 
 T_MAIN(T_CASE(a_path_in_use_cannot_be_taken_by_a_forged_source), T_CASE(an_exhausted_pool_costs_retransmission_only),
-       T_CASE(nobody_hoards_the_pool), T_CASE(tcp_connections_that_ice_gave_up_are_closed),
+       T_CASE(nobody_hoards_the_pool), T_CASE(a_flood_is_cut_to_the_limit),
+       T_CASE(tcp_connections_that_ice_gave_up_are_closed),
        T_CASE(a_tcp_connection_of_both_links_is_closed_by_the_last))

@@ -220,3 +220,14 @@ bool sfu_down_track_sender_report(const struct sfu_down_track *down, uint64_t no
     };
     return true;
 }
+
+/* ---- key frames -------------------------------------------------------------------------------------------------- */
+
+void sfu_down_track_on_key_frame_request(struct sfu_down_track *down, uint64_t now_us)
+{
+    if (down->up == NULL)
+        return;
+    if (down->up->slots[down->slot].waiting ||
+        sfu_token_bucket_take(&down->key_frames, now_us, SFU_KEY_FRAMES_PER_S, SFU_KEY_FRAMES_BURST, 1))
+        sfu_up_track_request_key_frame(down->up, now_us);
+}

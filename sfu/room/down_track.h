@@ -19,12 +19,17 @@
 #include <stdint.h>
 
 #include "sfu/media/rtp_rewriter.h"
+#include "sfu/media/token_bucket.h"
 #include "sfu/room/context.h"
 #include "sfu/room/forwarder.h"
 #include "sfu/wire/rtcp.h"
 
 #define SFU_DOWN_TRACK_RESENT 256 /**< retransmissions remembered; a power of two */
 #define SFU_RESEND_MIN_US     10000u
+/** Key frames that a subscriber may ask for; the next request is ignored. The publisher's throttle alone would let one
+ * subscriber have a key frame twice a second made for all. */
+#define SFU_KEY_FRAMES_PER_S 1u
+#define SFU_KEY_FRAMES_BURST 3u
 
 struct sfu_participant;
 
@@ -44,6 +49,7 @@ struct sfu_down_track {
     uint32_t slot;           /**< index in up->slots */
     struct sfu_down_track_config config;
     enum sfu_kind kind;
+    struct sfu_token_bucket key_frames;
     bool listed;              /* while a SUBSCRIBE is carried out */
     uint32_t packets, octets; /* of earlier slots */
     uint64_t rtx_ext_seq;     /* next */
@@ -73,6 +79,9 @@ void sfu_down_track_past_of(const struct sfu_down_track *down, struct sfu_down_t
 
 /** NACK from the subscriber. `budget`: packets that may still be sent again now; reduced. */
 void sfu_down_track_on_nack(struct sfu_down_track *down, uint64_t now_us, uint16_t seq, uint32_t *budget);
+/** PLI or FIR from the subscriber: asks the publisher, within the budget. While it waits for its first key frame there
+ * is no budget: the publisher is being asked anyway. */
+void sfu_down_track_on_key_frame_request(struct sfu_down_track *down, uint64_t now_us);
 /** Sender report for `now_us` whose NTP clock is ours; rtp time by the publisher's reports (see participant.h). Returns
  * false if there is nothing to report yet. */
 bool sfu_down_track_sender_report(const struct sfu_down_track *down, uint64_t now_us, struct sfu_rtcp_sr *out);

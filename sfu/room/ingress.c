@@ -257,8 +257,7 @@ static void on_key_frame_request(struct sfu_participant *participant, uint64_t n
     if (down == NULL)
         return;
     participant->context->stats.pli_received++;
-    if (down->up != NULL)
-        sfu_up_track_request_key_frame(down->up, now_us);
+    sfu_down_track_on_key_frame_request(down, now_us);
 }
 
 static void on_subscriber_item(struct sfu_participant *participant, uint64_t now_us, const struct sfu_rtcp_item *item,

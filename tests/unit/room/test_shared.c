@@ -120,6 +120,31 @@ T_TEST(a_flood_is_cut_to_the_limit)
     world_destroy(world);
 }
 
+T_TEST(one_subscriber_cannot_have_key_frames_made_all_the_time)
+{
+    struct scene scene = scene_make(64);
+    struct world *world = scene.world;
+    uint8_t rtcp[32];
+    size_t bytes = sfu_rtcp_write_pli(rtcp, sizeof rtcp, 1, 0x901);
+    /* waiting for its first one: as often as the publisher is asked at all */
+    for (unsigned i = 0; i < 50; i++) {
+        world_send_rtcp(scene.bob, rtcp, bytes);
+        world_advance(world, 100000);
+    }
+    show(&scene, true);
+    world_advance(world, 1000000);
+    unsigned before = scene.alice->pli;
+    T_CHECK(before >= 5);
+    for (unsigned i = 0; i < 150; i++) { /* 15 s */
+        world_send_rtcp(scene.bob, rtcp, bytes);
+        world_advance(world, 100000);
+        show(&scene, true);
+    }
+    T_CHECK(scene.alice->pli - before >= 15);
+    T_CHECK(scene.alice->pli - before <= 15 + SFU_KEY_FRAMES_BURST);
+    world_destroy(world);
+}
+
 static struct sfu_path tcp_path(uint32_t connection)
 {
     struct sfu_path path = {.protocol = SFU_PROTOCOL_TCP, .connection = connection};
@@ -175,5 +200,6 @@ T_TEST(a_tcp_connection_of_both_links_is_closed_by_the_last)
 
 T_MAIN(T_CASE(a_path_in_use_cannot_be_taken_by_a_forged_source), T_CASE(an_exhausted_pool_costs_retransmission_only),
        T_CASE(nobody_hoards_the_pool), T_CASE(a_flood_is_cut_to_the_limit),
+       T_CASE(one_subscriber_cannot_have_key_frames_made_all_the_time),
        T_CASE(tcp_connections_that_ice_gave_up_are_closed),
        T_CASE(a_tcp_connection_of_both_links_is_closed_by_the_last))

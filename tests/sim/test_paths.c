@@ -164,7 +164,7 @@ T_TEST(a_wrong_fingerprint_gets_no_media)
 T_TEST(connects_through_heavy_loss)
 {
     struct sim_config config = {
-        .seed = 7, .up = {.delay_us = 30000, .loss = 0.4}, .down = {.delay_us = 30000, .loss = 0.4}};
+        .seed = 8, .up = {.delay_us = 30000, .loss = 0.4}, .down = {.delay_us = 30000, .loss = 0.4}};
     struct sim *sim = sim_create(&config);
     T_CHECK(sim != NULL);
     for (int i = 0; i < 4; i++)

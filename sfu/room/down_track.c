@@ -136,6 +136,7 @@ void sfu_down_track_set_transport(struct sfu_down_track *down, uint64_t now_us, 
 void sfu_down_track_past_of(const struct sfu_down_track *down, struct sfu_down_track_past *out)
 {
     *out = (struct sfu_down_track_past){.ssrc = down->config.ssrc,
+                                        .rtx_ssrc = down->config.rtx_ssrc,
                                         .timestamp_ts = down->rewriter.highest_out_timestamp_ts,
                                         .highest_out = down->rewriter.started ? down->rewriter.highest_out : 0,
                                         .sent_us = down->rewriter.highest_out_us,

@@ -35,7 +35,7 @@ struct sfu_participant;
 
 /** Where the numbers of an SSRC ended. */
 struct sfu_down_track_past {
-    uint32_t ssrc;
+    uint32_t ssrc, rtx_ssrc;
     uint32_t timestamp_ts;
     uint64_t highest_out;
     uint64_t sent_us;

@@ -62,7 +62,8 @@ struct sfu_up_track_config {
 
 /** One down track as offered to its subscriber. The two SSRCs belong together. An SSRC may be used again in the same
  * peer connection for another track of the same kind: its numbers go on (those of the 1024 that ended last are
- * remembered, so draw fresh ones otherwise: numbers that start anew under the same key would break SRTP). */
+ * remembered, so draw fresh ones otherwise: numbers that start anew under the same key would break SRTP). An entry with
+ * an SSRC of another pair is ignored. */
 struct sfu_down_track_config {
     uint64_t track_id; /**< the up track, of any other participant of the room */
     char mid[SFU_RTP_EXT_TEXT_MAX];

@@ -68,12 +68,40 @@ static struct sfu_down_track *begin(struct sfu_participant *participant, enum sf
     return down;
 }
 
+static bool pairs_clash(uint32_t ssrc, uint32_t rtx_ssrc, const struct sfu_down_track_config *config)
+{
+    if (ssrc == config->ssrc) /* the same track: then it keeps its other SSRC */
+        return rtx_ssrc != config->rtx_ssrc;
+    return (rtx_ssrc != 0 && (rtx_ssrc == config->ssrc || rtx_ssrc == config->rtx_ssrc)) || ssrc == config->rtx_ssrc;
+}
+
+/* Would two streams, now or before, share an SSRC? Their numbers would meet: the same nonce under the same key, which
+ * gives GCM's authentication key away (RFC 7714 section 8.4). */
+static bool clashes(const struct sfu_participant *participant, const struct sfu_down_track_config *config)
+{
+    if (config->ssrc == config->rtx_ssrc)
+        return true;
+    for (uint32_t i = 0; i < participant->down_count; i++) {
+        const struct sfu_down_track_config *other = &participant->downs[i]->config;
+        if (pairs_clash(other->ssrc, other->rtx_ssrc, config))
+            return true;
+    }
+    uint32_t count = participant->past_count < SFU_PAST_MAX ? participant->past_count : SFU_PAST_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct sfu_down_track_past *past = &participant->past[i];
+        if (past->ssrc != config->ssrc && pairs_clash(past->ssrc, past->rtx_ssrc, config))
+            return true;
+    }
+    return false;
+}
+
 /* One entry of the list. Returns false if it was ignored. */
 static bool apply(struct sfu_participant *participant, uint64_t now_us, const struct sfu_down_track_config *config)
 {
     struct sfu_up_track *up = base_map_get(&participant->context->tracks, config->track_id);
     struct sfu_down_track *down = sfu_participant_down_by_ssrc(participant, config->ssrc);
-    if (up == NULL || up->owner == participant || up->owner->room != participant->room || config->ssrc == 0)
+    if (up == NULL || up->owner == participant || up->owner->room != participant->room || config->ssrc == 0 ||
+        clashes(participant, config))
         return false;
     if (down == NULL)
         down = begin(participant, up->config.kind, config);

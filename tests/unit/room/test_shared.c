@@ -145,6 +145,63 @@ T_TEST(one_subscriber_cannot_have_key_frames_made_all_the_time)
     world_destroy(world);
 }
 
+T_TEST(two_streams_never_share_an_ssrc)
+{
+    struct scene scene = scene_make(64);
+    struct world *world = scene.world;
+    struct sfu_up_track_config ups[] = {world_video(CAMERA, CAMERA_SSRC, 0x3333), world_video(23, 0, 0),
+                                        world_video(24, 0, 0), world_audio(25, 0)};
+    world_publish(world, ROOM, ALICE, ups, 4);
+    T_EQ(world_stats(world).up_tracks, 4);
+    show(&scene, true);
+    struct sfu_down_track_config pair = {.track_id = CAMERA, .mid = "v", .ssrc = 0x901, .rtx_ssrc = 0x902};
+    const uint32_t bad[][2] = {{0x902, 0x903}, {0x903, 0x902}, {0x903, 0x901}, {0x903, 0x903}, {0x902, 0}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct sfu_down_track_config downs[2] = {
+            pair, {.track_id = 23 + i % 2, .mid = "w", .ssrc = bad[i][0], .rtx_ssrc = bad[i][1]}};
+        world_subscribe(world, ROOM, BOB, downs, 2);
+        T_EQ(world_stats(world).down_tracks, 1);
+        T_EQ(world_stats(world).commands_ignored, 2 * i + 1);
+        world_subscribe(world, ROOM, BOB, NULL, 0); /* ended ones count too: their numbers were used */
+        world_subscribe(world, ROOM, BOB, &downs[1], 1);
+        T_EQ(world_stats(world).down_tracks, 0);
+        T_EQ(world_stats(world).commands_ignored, 2 * i + 2);
+    }
+    /* the pair itself may come back, and a stream without RTX beside it */
+    struct sfu_down_track_config good[2] = {pair, {.track_id = 25, .mid = "a", .ssrc = 0x904}};
+    world_subscribe(world, ROOM, BOB, good, 2);
+    T_EQ(world_stats(world).down_tracks, 2);
+    T_EQ(world_stats(world).commands_ignored, 10);
+    world_destroy(world);
+}
+
+T_TEST(a_second_microphone_that_goes_leaves_the_speaker)
+{
+    struct scene scene = scene_make(64);
+    struct world *world = scene.world;
+    struct sfu_up_track_config mics[2] = {world_audio(25, 0x2525), world_audio(26, 0x2626)};
+    world_publish(world, ROOM, ALICE, mics, 2);
+    uint8_t sound[50] = {1};
+    struct world_rtp rtp = {.ssrc = 0x2525,
+                            .payload_type = WORLD_PT_OPUS,
+                            .level = 20,
+                            .transport_cc = true,
+                            .payload = sound,
+                            .payload_bytes = sizeof sound};
+    for (rtp.ext_seq = 1; rtp.ext_seq < 300; rtp.ext_seq++) {
+        rtp.timestamp_ts += 960;
+        world_send(scene.alice, &rtp);
+        world_advance(world, 20000);
+        if (rtp.ext_seq == 150)
+            world_publish(world, ROOM, ALICE, mics, 1);
+    }
+    T_EQ(world_event_count(world, SFU_EVENT_SPEAKER), 1);
+    world_publish(world, ROOM, ALICE, NULL, 0);
+    T_EQ(world_event_count(world, SFU_EVENT_SPEAKER), 2);
+    T_EQ(world_event(world, SFU_EVENT_SPEAKER, 1)->participant_id, 0);
+    world_destroy(world);
+}
+
 static struct sfu_path tcp_path(uint32_t connection)
 {
     struct sfu_path path = {.protocol = SFU_PROTOCOL_TCP, .connection = connection};
@@ -199,7 +256,8 @@ T_TEST(a_tcp_connection_of_both_links_is_closed_by_the_last)
 }
 
 T_MAIN(T_CASE(a_path_in_use_cannot_be_taken_by_a_forged_source), T_CASE(an_exhausted_pool_costs_retransmission_only),
-       T_CASE(nobody_hoards_the_pool), T_CASE(a_flood_is_cut_to_the_limit),
+       T_CASE(nobody_hoards_the_pool), T_CASE(two_streams_never_share_an_ssrc),
+       T_CASE(a_second_microphone_that_goes_leaves_the_speaker), T_CASE(a_flood_is_cut_to_the_limit),
        T_CASE(one_subscriber_cannot_have_key_frames_made_all_the_time),
        T_CASE(tcp_connections_that_ice_gave_up_are_closed),
        T_CASE(a_tcp_connection_of_both_links_is_closed_by_the_last))

@@ -51,10 +51,21 @@ int sfu_participant_create(struct sfu_participant **out, struct sfu_room *room, 
     return 0;
 }
 
+/* Has the participant a microphone besides `up`, or (if `open`) one that is not muted? */
+static bool has_other_mic(const struct sfu_participant *participant, const struct sfu_up_track *up, bool open)
+{
+    for (uint32_t i = 0; i < participant->up_count; i++) {
+        const struct sfu_up_track *other = participant->ups[i];
+        if (other != up && other->config.source == SFU_SOURCE_MIC && !(open && other->muted))
+            return true;
+    }
+    return false;
+}
+
 static void destroy_up(struct sfu_participant *participant, uint32_t index)
 {
     struct sfu_up_track *up = participant->ups[index];
-    if (up->config.source == SFU_SOURCE_MIC)
+    if (up->config.source == SFU_SOURCE_MIC && !has_other_mic(participant, up, false))
         sfu_speaker_detector_remove(participant->room->speakers, participant->id);
     base_map_remove(&participant->context->tracks, up->config.track_id);
     participant->context->stats.up_tracks--;
@@ -154,16 +165,18 @@ uint32_t sfu_participant_transport(struct sfu_participant *participant, uint64_t
 
 /* ---- publishing -------------------------------------------------------------------------------------------------- */
 
-static bool may_publish(const struct sfu_participant *participant, enum sfu_source source)
+/* The kind must fit the source: the right to publish sound is none to publish a picture. */
+static bool may_publish(const struct sfu_participant *participant, const struct sfu_up_track_config *config)
 {
-    switch (source) {
+    switch (config->source) {
     case SFU_SOURCE_MIC:
-        return (participant->rights & SFU_RIGHT_PUBLISH_AUDIO) != 0;
+        return config->kind == SFU_AUDIO && (participant->rights & SFU_RIGHT_PUBLISH_AUDIO) != 0;
     case SFU_SOURCE_CAMERA:
-        return (participant->rights & SFU_RIGHT_PUBLISH_VIDEO) != 0;
+        return config->kind == SFU_VIDEO && (participant->rights & SFU_RIGHT_PUBLISH_VIDEO) != 0;
     case SFU_SOURCE_SCREEN:
+        return config->kind == SFU_VIDEO && (participant->rights & SFU_RIGHT_PUBLISH_SCREEN) != 0;
     case SFU_SOURCE_SCREEN_AUDIO:
-        return (participant->rights & SFU_RIGHT_PUBLISH_SCREEN) != 0;
+        return config->kind == SFU_AUDIO && (participant->rights & SFU_RIGHT_PUBLISH_SCREEN) != 0;
     }
     return false;
 }
@@ -225,7 +238,7 @@ static void set_muted(struct sfu_participant *participant, uint64_t now_us, stru
 {
     if (!sfu_up_track_set_muted(up, now_us, muted))
         return;
-    if (muted && up->config.source == SFU_SOURCE_MIC)
+    if (muted && up->config.source == SFU_SOURCE_MIC && !has_other_mic(participant, up, true))
         sfu_room_on_mute(participant->room, now_us, participant->id);
     emit_track(participant, SFU_EVENT_TRACK_MUTED, &up->config, muted, origin);
 }
@@ -270,7 +283,7 @@ uint32_t sfu_participant_publish(struct sfu_participant *participant, uint64_t n
         } else if (up != NULL) {
             sfu_up_track_configure(up, now_us, &config);
             set_muted(participant, now_us, up, config.muted, SFU_MUTED_BY_SELF);
-        } else if (!may_publish(participant, config.source) || !add_up(participant, now_us, &config)) {
+        } else if (!may_publish(participant, &config) || !add_up(participant, now_us, &config)) {
             ignored++;
         }
     }

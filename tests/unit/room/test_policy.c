@@ -286,6 +286,26 @@ T_TEST(a_room_that_cannot_open_is_told_closed)
     world_destroy(world);
 }
 
+T_TEST(the_kind_fits_the_source)
+{
+    struct world *world = world_create(64);
+    world_open_room(world, 1, 5);
+    world_join(world, 1, 10, 100, ALL);
+    const enum sfu_source sources[] = {SFU_SOURCE_MIC, SFU_SOURCE_CAMERA, SFU_SOURCE_SCREEN, SFU_SOURCE_SCREEN_AUDIO};
+    struct sfu_up_track_config ups[8];
+    for (unsigned i = 0; i < 8; i++) {
+        ups[i] = i < 4 ? world_audio(20 + i, 0) : world_video(20 + i, 0, 0);
+        ups[i].source = sources[i % 4];
+    }
+    world_publish(world, 1, 10, ups, 8);
+    T_EQ(world_stats(world).up_tracks, 4);
+    T_EQ(world_stats(world).commands_ignored, 4);
+    const uint64_t taken[] = {20, 23, 25, 26};
+    for (unsigned i = 0; i < 4; i++)
+        T_EQ(world_event(world, SFU_EVENT_TRACK_PUBLISHED, i)->track_id, taken[i]);
+    world_destroy(world);
+}
+
 T_TEST(stop_closes_every_room)
 {
     struct world *world = world_create(64);
@@ -317,4 +337,4 @@ T_MAIN(T_CASE(capacity_is_kept), T_CASE(same_identity_replaces_even_when_full), 
        T_CASE(publish_is_the_complete_list), T_CASE(a_track_id_belongs_to_one_participant),
        T_CASE(mute_events_are_real_changes), T_CASE(subscriptions_need_right_and_a_track_of_another),
        T_CASE(ids_that_are_gone_are_ignored), T_CASE(a_room_that_cannot_open_is_told_closed),
-       T_CASE(stop_closes_every_room), T_CASE(names))
+       T_CASE(the_kind_fits_the_source), T_CASE(stop_closes_every_room), T_CASE(names))

@@ -66,6 +66,7 @@ void sfu_link_close(struct sfu_link *link)
         link->context->stats.transports_connected--;
     sfu_transport_destroy(link->transport);
     link->transport = NULL;
+    link->associations = 0;
     link->state = SFU_TRANSPORT_NEW;
 }
 
@@ -188,6 +189,13 @@ bool sfu_link_take_change(struct sfu_link *link)
         stats->dtls_failed++;
     link->state = state;
     return true;
+}
+
+bool sfu_link_take_new_keys(struct sfu_link *link)
+{
+    uint32_t before = link->associations;
+    link->associations = link->transport == NULL ? 0 : sfu_transport_associations(link->transport);
+    return before != 0 && link->associations > before;
 }
 
 bool sfu_link_send_rtcp(struct sfu_link *link, const uint8_t *rtcp, size_t len)

@@ -23,6 +23,7 @@ struct sfu_link {
     enum sfu_peer_connection kind;
     struct sfu_transport *transport; /**< NULL: none yet */
     enum sfu_transport_state state;  /**< as last told by sfu_link_take_change() */
+    uint32_t associations;           /* whose keys the tracks know about */
     uint32_t rtcp_ssrc;              /**< sender of our RTCP about the peer's streams */
     uint8_t fingerprint[SFU_DTLS_FINGERPRINT_BYTES];
     char remote_ufrag[SFU_ICE_UFRAG_MAX];
@@ -46,6 +47,8 @@ bool sfu_link_on_stun(struct sfu_link *link, uint64_t now_us, const struct sfu_p
                       size_t len);
 /** Returns true when the transport's state is another than at the last call; link->state has it. */
 bool sfu_link_take_change(struct sfu_link *link);
+/** Returns true when the transport has other keys than at the last call: its streams have to start anew. */
+bool sfu_link_take_new_keys(struct sfu_link *link);
 /** Sends a compound (or reduced-size) packet. Returns false if that is not possible now. */
 bool sfu_link_send_rtcp(struct sfu_link *link, const uint8_t *rtcp, size_t len);
 /** When to call sfu_transport_poll(). */

@@ -122,8 +122,30 @@ static void emit_transport(struct sfu_participant *participant, const struct sfu
                                                                .error = error});
 }
 
+/* Other keys on this link: whoever receives knows nothing of the numbers before, whoever sends starts afresh. */
+static void restart_streams(struct sfu_participant *participant, uint64_t now_us, const struct sfu_link *link)
+{
+    if (link->kind == SFU_SUBSCRIBE) {
+        for (uint32_t i = 0; i < participant->down_count; i++)
+            sfu_down_track_restart(participant->downs[i]);
+        participant->past_count = 0;
+        participant->transport_seq = 0;
+    } else {
+        for (uint32_t i = 0; i < participant->up_count; i++)
+            sfu_up_track_reset(participant->ups[i], now_us);
+        sfu_participant_index_ssrcs(participant);
+    }
+}
+
 void sfu_participant_on_link_input(struct sfu_participant *participant, uint64_t now_us, struct sfu_link *link)
 {
+    if (sfu_link_take_new_keys(link)) {
+        for (uint32_t i = 0; link->kind == SFU_SUBSCRIBE && i < participant->down_count; i++)
+            sfu_down_track_set_transport(participant->downs[i], now_us, NULL);
+        restart_streams(participant, now_us, link);
+        if (link->kind == SFU_SUBSCRIBE) /* again: starting asks for key frames */
+            tell_downs(participant, now_us);
+    }
     if (sfu_link_take_change(link)) {
         if (link->state == SFU_TRANSPORT_CONNECTED)
             participant->was_connected[link->kind] = true;
@@ -144,17 +166,9 @@ uint32_t sfu_participant_transport(struct sfu_participant *participant, uint64_t
     int err = sfu_link_configure(link, now_us, &command->transport, &replaced);
     if (replaced) {
         participant->was_connected[link->kind] = false;
-        if (link->kind == SFU_SUBSCRIBE) {
+        if (link->kind == SFU_SUBSCRIBE)
             tell_downs(participant, now_us);
-            for (uint32_t i = 0; i < participant->down_count; i++)
-                sfu_down_track_restart(participant->downs[i]);
-            participant->past_count = 0;
-            participant->transport_seq = 0;
-        } else {
-            for (uint32_t i = 0; i < participant->up_count; i++)
-                sfu_up_track_reset(participant->ups[i], now_us);
-            sfu_participant_index_ssrcs(participant);
-        }
+        restart_streams(participant, now_us, link);
     }
     if (err != 0)
         emit_transport(participant, link, link->transport == NULL ? SFU_TRANSPORT_FAILED : (int)link->state, err);

@@ -349,6 +349,21 @@ enum sfu_dtls_state sfu_dtls_session_on_datagram(struct sfu_dtls_session *sessio
     return session->state;
 }
 
+bool sfu_dtls_session_is_other_hello(const struct sfu_dtls_session *session, const uint8_t *datagram, size_t len)
+{
+    /* The record's header; the message's: type 1, length 3, number 2, fragment offset 3, fragment length 3; version 2
+     * (RFC 6347 section 4.2.2, RFC 5246 section 7.4.1.2). The first fragment has the random. */
+    static const uint8_t none[SSL3_RANDOM_SIZE];
+    const size_t random_at = RECORD_HEADER_BYTES + 12 + 2;
+    uint8_t ours[SSL3_RANDOM_SIZE];
+    if (len < random_at + sizeof ours || datagram[0] != CONTENT_HANDSHAKE || base_get_be16(datagram + 3) != 0 ||
+        datagram[RECORD_HEADER_BYTES] != SSL3_MT_CLIENT_HELLO ||
+        memcmp(datagram + RECORD_HEADER_BYTES + 6, none, 3) != 0 ||
+        SSL_get_client_random(session->ssl, ours, sizeof ours) != sizeof ours || memcmp(ours, none, sizeof ours) == 0)
+        return false;
+    return memcmp(ours, datagram + random_at, sizeof ours) != 0;
+}
+
 uint64_t sfu_dtls_session_deadline_us(const struct sfu_dtls_session *session)
 {
     if (session->state != SFU_DTLS_HANDSHAKE)

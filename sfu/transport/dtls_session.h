@@ -53,6 +53,9 @@ void sfu_dtls_session_destroy(struct sfu_dtls_session *session);
 /** A datagram whose first byte is 20..63. Returns the state afterwards. After FAILED or CLOSED input is ignored. */
 enum sfu_dtls_state sfu_dtls_session_on_datagram(struct sfu_dtls_session *session, uint64_t now_us,
                                                  const uint8_t *datagram, size_t len);
+/** Does the datagram begin a handshake other than this one: a ClientHello in the clear (epoch 0) with another client
+ * random? False for repetitions of ours, and until our ClientHello is complete. */
+bool sfu_dtls_session_is_other_hello(const struct sfu_dtls_session *session, const uint8_t *datagram, size_t len);
 uint64_t sfu_dtls_session_deadline_us(const struct sfu_dtls_session *session);
 enum sfu_dtls_state sfu_dtls_session_poll(struct sfu_dtls_session *session, uint64_t now_us);
 enum sfu_dtls_state sfu_dtls_session_state(const struct sfu_dtls_session *session);

@@ -11,10 +11,17 @@
 
 #define NEVER          UINT64_MAX
 #define RTCP_MAX_BYTES 1200u
+#define NEXT_REST_US   500000u /* between two new associations: each costs a signature */
 
 struct sfu_transport {
     struct sfu_ice_lite ice;
     struct sfu_dtls_session *dtls;
+    struct sfu_dtls_session *next; /* a new association of the peer while it shakes hands; NULL: none */
+    struct sfu_dtls_identity *identity;
+    uint8_t peer_fingerprint[SFU_DTLS_FINGERPRINT_BYTES];
+    bool restarted; /* ICE was, so the peer may begin a new association */
+    uint64_t next_rest_us;
+    uint32_t associations;
     struct sfu_srtp_session *outbound, *inbound; /* NULL until the handshake is over */
     struct sfu_egress *egress;
     struct sfu_egress_dest dest; /* its path is the selected one, where has_path */
@@ -65,6 +72,8 @@ int sfu_transport_create(struct sfu_transport **out, const struct sfu_transport_
     if (transport == NULL)
         return BASE_ERR_NOMEM;
     transport->egress = egress;
+    transport->identity = identity;
+    memcpy(transport->peer_fingerprint, config->peer_fingerprint, sizeof transport->peer_fingerprint);
     sfu_ice_lite_init(&transport->ice, &config->local, config->remote_ufrag, now_us);
     struct sfu_dtls_config dtls = {.peer_fingerprint = config->peer_fingerprint, .send = send_dtls, .user = transport};
     int err = sfu_dtls_session_create(&transport->dtls, identity, &dtls);
@@ -82,6 +91,7 @@ void sfu_transport_destroy(struct sfu_transport *transport)
         return;
     sfu_dtls_session_close(transport->dtls);
     sfu_dtls_session_destroy(transport->dtls);
+    sfu_dtls_session_destroy(transport->next);
     sfu_srtp_session_destroy(transport->outbound);
     sfu_srtp_session_destroy(transport->inbound);
     OPENSSL_cleanse(&transport->ice, sizeof transport->ice); /* passwords */
@@ -105,6 +115,7 @@ static void follow_selected_path(struct sfu_transport *transport)
 void sfu_transport_restart_ice(struct sfu_transport *transport, const struct sfu_ice_credentials *local,
                                const char *remote_ufrag, uint64_t now_us)
 {
+    transport->restarted = true;
     sfu_ice_lite_restart(&transport->ice, local, remote_ufrag, now_us);
     follow_selected_path(transport);
 }
@@ -138,16 +149,27 @@ bool sfu_transport_on_path_closed(struct sfu_transport *transport, const struct 
 
 /* ---- DTLS ----------------------------------------------------------------------------------------------------- */
 
-static int start_srtp(struct sfu_transport *transport)
+/* Takes the keys of `dtls` in place of those before, if any. */
+static int start_srtp(struct sfu_transport *transport, struct sfu_dtls_session *dtls)
 {
     struct sfu_dtls_keys keys;
-    int err = sfu_dtls_session_keys(transport->dtls, &keys);
+    struct sfu_srtp_session *outbound = NULL, *inbound = NULL;
+    int err = sfu_dtls_session_keys(dtls, &keys);
     if (err == 0)
-        err = sfu_srtp_session_create(&transport->outbound, keys.profile, keys.send_key, keys.send_salt);
+        err = sfu_srtp_session_create(&outbound, keys.profile, keys.send_key, keys.send_salt);
     if (err == 0)
-        err = sfu_srtp_session_create(&transport->inbound, keys.profile, keys.receive_key, keys.receive_salt);
+        err = sfu_srtp_session_create(&inbound, keys.profile, keys.receive_key, keys.receive_salt);
     OPENSSL_cleanse(&keys, sizeof keys);
-    return err;
+    if (err != 0) {
+        sfu_srtp_session_destroy(outbound);
+        return err;
+    }
+    sfu_srtp_session_destroy(transport->outbound);
+    sfu_srtp_session_destroy(transport->inbound);
+    transport->outbound = outbound;
+    transport->inbound = inbound;
+    transport->associations++;
+    return 0;
 }
 
 static void fail(struct sfu_transport *transport, int err)
@@ -163,7 +185,7 @@ static void on_dtls_state(struct sfu_transport *transport, enum sfu_dtls_state s
     if (state == SFU_DTLS_FAILED || state == SFU_DTLS_CLOSED) {
         fail(transport, sfu_dtls_session_error(transport->dtls));
     } else if (state == SFU_DTLS_CONNECTED && transport->outbound == NULL) {
-        int err = start_srtp(transport);
+        int err = start_srtp(transport, transport->dtls);
         if (err != 0)
             fail(transport, err);
         else if (transport->has_path)
@@ -171,9 +193,49 @@ static void on_dtls_state(struct sfu_transport *transport, enum sfu_dtls_state s
     }
 }
 
+static void drop_next(struct sfu_transport *transport)
+{
+    sfu_dtls_session_destroy(transport->next);
+    transport->next = NULL;
+}
+
+static void on_next_state(struct sfu_transport *transport, enum sfu_dtls_state state)
+{
+    if (state == SFU_DTLS_HANDSHAKE)
+        return;
+    if (state == SFU_DTLS_CONNECTED && start_srtp(transport, transport->next) == 0) {
+        sfu_dtls_session_destroy(transport->dtls);
+        transport->dtls = transport->next;
+        transport->next = NULL;
+        transport->restarted = false;
+        transport->connected |= transport->has_path;
+    } else {
+        drop_next(transport); /* the association of before goes on */
+    }
+}
+
+/* See sfu_transport_restart_ice(). */
+static void begin_next(struct sfu_transport *transport, uint64_t now_us, const uint8_t *datagram, size_t len)
+{
+    if (!transport->restarted || transport->failed || now_us < transport->next_rest_us ||
+        !sfu_dtls_session_is_other_hello(transport->dtls, datagram, len) ||
+        (transport->next != NULL && !sfu_dtls_session_is_other_hello(transport->next, datagram, len)))
+        return;
+    drop_next(transport);
+    transport->next_rest_us = now_us + NEXT_REST_US;
+    struct sfu_dtls_config dtls = {
+        .peer_fingerprint = transport->peer_fingerprint, .send = send_dtls, .user = transport};
+    (void)sfu_dtls_session_create(&transport->next, transport->identity, &dtls); /* the peer repeats its flight */
+}
+
 void sfu_transport_on_dtls(struct sfu_transport *transport, uint64_t now_us, const uint8_t *datagram, size_t len)
 {
     transport->counters.dtls_datagrams++;
+    begin_next(transport, now_us, datagram, len);
+    if (transport->next != NULL) {
+        on_next_state(transport, sfu_dtls_session_on_datagram(transport->next, now_us, datagram, len));
+        return;
+    }
     on_dtls_state(transport, sfu_dtls_session_on_datagram(transport->dtls, now_us, datagram, len));
 }
 
@@ -272,6 +334,8 @@ uint64_t sfu_transport_deadline_us(const struct sfu_transport *transport)
     if (transport->failed)
         return NEVER;
     uint64_t dtls_us = sfu_dtls_session_deadline_us(transport->dtls);
+    uint64_t next_us = transport->next == NULL ? NEVER : sfu_dtls_session_deadline_us(transport->next);
+    dtls_us = next_us < dtls_us ? next_us : dtls_us;
     uint64_t ice_us = transport->lost ? NEVER : sfu_ice_lite_deadline_us(&transport->ice);
     return dtls_us < ice_us ? dtls_us : ice_us;
 }
@@ -285,6 +349,8 @@ void sfu_transport_poll(struct sfu_transport *transport, uint64_t now_us)
     /* A server's handshake begins with the peer's first datagram, not here. */
     if (sfu_dtls_session_deadline_us(transport->dtls) <= now_us)
         on_dtls_state(transport, sfu_dtls_session_poll(transport->dtls, now_us));
+    if (transport->next != NULL && sfu_dtls_session_deadline_us(transport->next) <= now_us)
+        on_next_state(transport, sfu_dtls_session_poll(transport->next, now_us));
 }
 
 enum sfu_transport_state sfu_transport_state(const struct sfu_transport *transport)
@@ -299,6 +365,11 @@ enum sfu_transport_state sfu_transport_state(const struct sfu_transport *transpo
 int sfu_transport_error(const struct sfu_transport *transport)
 {
     return transport->error;
+}
+
+uint32_t sfu_transport_associations(const struct sfu_transport *transport)
+{
+    return transport->associations;
 }
 
 const struct sfu_ice_lite *sfu_transport_ice(const struct sfu_transport *transport)

@@ -46,7 +46,9 @@ int sfu_transport_create(struct sfu_transport **out, const struct sfu_transport_
 /** Sends close_notify if it can. NULL is allowed. */
 void sfu_transport_destroy(struct sfu_transport *transport);
 
-/** New credentials of both sides (ICE restart); DTLS and SRTP go on. */
+/** New credentials of both sides (ICE restart); DTLS and SRTP go on, unless the peer begins a DTLS association of its
+ * own: it may be a new peer connection with the old certificate. Its handshake runs beside the old association, whose
+ * keys serve until the new one has completed with the right certificate: so a forged ClientHello ends nothing. */
 void sfu_transport_restart_ice(struct sfu_transport *transport, const struct sfu_ice_credentials *local,
                                const char *remote_ufrag, uint64_t now_us);
 
@@ -79,6 +81,8 @@ void sfu_transport_poll(struct sfu_transport *transport, uint64_t now_us);
 enum sfu_transport_state sfu_transport_state(const struct sfu_transport *transport);
 /** BASE_ERR_* of a FAILED transport (see sfu_dtls_session_error), else 0. */
 int sfu_transport_error(const struct sfu_transport *transport);
+/** DTLS associations that have given keys: when it grows beyond 1 the keys are others, and all streams start anew. */
+uint32_t sfu_transport_associations(const struct sfu_transport *transport);
 const struct sfu_ice_lite *sfu_transport_ice(const struct sfu_transport *transport);
 const struct sfu_transport_counters *sfu_transport_counters(const struct sfu_transport *transport);
 

@@ -202,6 +202,55 @@ T_TEST(a_second_microphone_that_goes_leaves_the_speaker)
     world_destroy(world);
 }
 
+T_TEST(a_new_peer_connection_with_the_old_certificate)
+{
+    struct scene scene = scene_make(64);
+    struct world *world = scene.world;
+    show(&scene, true);
+    T_EQ(scene.bob->packet_count, 1);
+    /* who receives */
+    world_reconnect(scene.bob, ROOM);
+    T_CHECK(scene.bob->receive != NULL);
+    unsigned pli = scene.alice->pli;
+    world_advance(world, 600000);
+    T_CHECK(scene.alice->pli > pli);
+    show(&scene, true);
+    T_EQ(scene.bob->packet_count, 2);
+    T_EQ(scene.bob->auth_failures, 0);
+    T_CHECK(scene.bob->packets[1].header.seq < 0x8000);
+    /* who sends: numbers start afresh, as the sender's do */
+    world_reconnect(scene.alice, ROOM);
+    T_CHECK(scene.alice->send != NULL);
+    scene.seq = 7;
+    show(&scene, true);
+    T_EQ(scene.bob->packet_count, 3);
+    T_EQ(world_stats(world).dropped_srtp_auth + world_stats(world).dropped_srtp_replay, 0);
+    T_EQ(world_stats(world).transports_connected, 2);
+    world_destroy(world);
+}
+
+T_TEST(a_new_association_that_never_completes_ends_nothing)
+{
+    struct scene scene = scene_make(64);
+    struct world *world = scene.world;
+    show(&scene, true);
+    scene.bob->hidden = true;
+    world_reconnect(scene.bob, ROOM); /* its ClientHello comes, no answer arrives */
+    T_CHECK(scene.bob->receive == NULL);
+    uint64_t before = world_stats(world).rtp_forwarded;
+    show(&scene, false);
+    T_EQ(world_stats(world).rtp_forwarded, before + 1);
+    for (unsigned i = 0; i < 7; i++) { /* beyond the handshake's limit */
+        world_check(scene.alice);
+        world_check(scene.bob);
+        world_advance(world, 5000000);
+    }
+    show(&scene, false);
+    T_EQ(world_stats(world).rtp_forwarded, before + 2);
+    T_EQ(world_stats(world).dtls_failed, 0);
+    world_destroy(world);
+}
+
 static struct sfu_path tcp_path(uint32_t connection)
 {
     struct sfu_path path = {.protocol = SFU_PROTOCOL_TCP, .connection = connection};
@@ -257,7 +306,8 @@ T_TEST(a_tcp_connection_of_both_links_is_closed_by_the_last)
 
 T_MAIN(T_CASE(a_path_in_use_cannot_be_taken_by_a_forged_source), T_CASE(an_exhausted_pool_costs_retransmission_only),
        T_CASE(nobody_hoards_the_pool), T_CASE(two_streams_never_share_an_ssrc),
-       T_CASE(a_second_microphone_that_goes_leaves_the_speaker), T_CASE(a_flood_is_cut_to_the_limit),
+       T_CASE(a_second_microphone_that_goes_leaves_the_speaker), T_CASE(a_new_peer_connection_with_the_old_certificate),
+       T_CASE(a_new_association_that_never_completes_ends_nothing), T_CASE(a_flood_is_cut_to_the_limit),
        T_CASE(one_subscriber_cannot_have_key_frames_made_all_the_time),
        T_CASE(tcp_connections_that_ice_gave_up_are_closed),
        T_CASE(a_tcp_connection_of_both_links_is_closed_by_the_last))

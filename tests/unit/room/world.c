@@ -288,6 +288,28 @@ void world_check(struct world_peer *peer)
     world_pump(peer->world);
 }
 
+static void connect_peer(struct world_peer *peer, uint64_t room_id, const uint8_t *fingerprint)
+{
+    struct world *world = peer->world;
+    struct sfu_command command = {.kind = SFU_COMMAND_TRANSPORT,
+                                  .room_id = room_id,
+                                  .participant_id = peer->participant_id,
+                                  .peer_connection = peer->kind,
+                                  .transport = {.local = peer->server, .remote_ufrag = "peer"}};
+    memcpy(command.transport.peer_fingerprint, fingerprint, sizeof command.transport.peer_fingerprint);
+    sfu_engine_command(world->engine, world->now_us, &command);
+    world_check(peer);
+
+    struct sfu_dtls_config dtls = {.client = true,
+                                   .peer_fingerprint = sfu_dtls_identity_fingerprint(world->server),
+                                   .send = on_dtls_send,
+                                   .user = peer};
+    int err = sfu_dtls_session_create(&peer->dtls, world->client, &dtls);
+    assert(err == 0);
+    sfu_dtls_session_poll(peer->dtls, world->now_us);
+    world_pump(world);
+}
+
 struct world_peer *world_connect(struct world *world, uint64_t room_id, uint64_t participant_id,
                                  enum sfu_peer_connection kind)
 {
@@ -310,24 +332,20 @@ struct world_peer *world_connect_expecting(struct world *world, uint64_t room_id
     snprintf(peer->server.pwd, sizeof peer->server.pwd, "passwordpasswordpass%04u", world->peer_count);
     world->peers[world->peer_count++] = peer;
 
-    struct sfu_command command = {.kind = SFU_COMMAND_TRANSPORT,
-                                  .room_id = room_id,
-                                  .participant_id = participant_id,
-                                  .peer_connection = kind,
-                                  .transport = {.local = peer->server, .remote_ufrag = "peer"}};
-    memcpy(command.transport.peer_fingerprint, fingerprint, sizeof command.transport.peer_fingerprint);
-    sfu_engine_command(world->engine, world->now_us, &command);
-    world_check(peer);
-
-    struct sfu_dtls_config dtls = {.client = true,
-                                   .peer_fingerprint = sfu_dtls_identity_fingerprint(world->server),
-                                   .send = on_dtls_send,
-                                   .user = peer};
-    int err = sfu_dtls_session_create(&peer->dtls, world->client, &dtls);
-    assert(err == 0);
-    sfu_dtls_session_poll(peer->dtls, world->now_us);
-    world_pump(world);
+    connect_peer(peer, room_id, fingerprint);
     return peer;
+}
+
+void world_reconnect(struct world_peer *peer, uint64_t room_id)
+{
+    sfu_dtls_session_destroy(peer->dtls);
+    sfu_srtp_session_destroy(peer->send);
+    sfu_srtp_session_destroy(peer->receive);
+    peer->dtls = NULL;
+    peer->send = peer->receive = NULL;
+    peer->path.remote.in4.sin_port = htons((uint16_t)(ntohs(peer->path.remote.in4.sin_port) + 1000));
+    memcpy(peer->server.ufrag, "new", 3);
+    connect_peer(peer, room_id, sfu_dtls_identity_fingerprint(peer->world->client));
 }
 
 static struct sfu_rtp_ext_map publisher_extensions(bool audio)

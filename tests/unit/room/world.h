@@ -78,6 +78,9 @@ void world_join(struct world *world, uint64_t room_id, uint64_t participant_id, 
 /** Makes the transport by command, checks, nominates, shakes hands. The world owns it. */
 struct world_peer *world_connect(struct world *world, uint64_t room_id, uint64_t participant_id,
                                  enum sfu_peer_connection kind);
+/** A new peer connection of the same person with the same certificate, from another port: new ICE credentials, a new
+ * DTLS association. */
+void world_reconnect(struct world_peer *peer, uint64_t room_id);
 /** The same, with another certificate expected than the one the peer has. */
 struct world_peer *world_connect_expecting(struct world *world, uint64_t room_id, uint64_t participant_id,
                                            enum sfu_peer_connection kind, const uint8_t *fingerprint);

@@ -249,8 +249,9 @@ void sfu_engine_on_path_closed(struct sfu_engine *engine, const struct sfu_path 
     struct sfu_link *link = sfu_demux_by_path(context->demux, path);
     if (link == NULL)
         return;
-    sfu_demux_remove_path(context->demux, path, link);
-    (void)sfu_transport_on_path_closed(link->transport, path);
+    /* The two links of a participant may share a connection; the table names only one of them. */
+    for (int i = 0; i < 2; i++)
+        sfu_link_on_path_closed(&link->owner->links[i], path);
 }
 
 /* ---- time -------------------------------------------------------------------------------------------------------- */

@@ -173,6 +173,13 @@ bool sfu_link_on_stun(struct sfu_link *link, uint64_t now_us, const struct sfu_p
     return true;
 }
 
+void sfu_link_on_path_closed(struct sfu_link *link, const struct sfu_path *path)
+{
+    sfu_demux_remove_path(link->context->demux, path, link);
+    if (link->transport != NULL)
+        (void)sfu_transport_on_path_closed(link->transport, path);
+}
+
 bool sfu_link_take_change(struct sfu_link *link)
 {
     if (link->transport == NULL)

@@ -45,6 +45,8 @@ int sfu_link_configure(struct sfu_link *link, uint64_t now_us, const struct sfu_
  */
 bool sfu_link_on_stun(struct sfu_link *link, uint64_t now_us, const struct sfu_path *path, const uint8_t *datagram,
                       size_t len);
+/** The TCP connection has ended, whether or not the link used it. */
+void sfu_link_on_path_closed(struct sfu_link *link, const struct sfu_path *path);
 /** Returns true when the transport's state is another than at the last call; link->state has it. */
 bool sfu_link_take_change(struct sfu_link *link);
 /** Returns true when the transport has other keys than at the last call: its streams have to start anew. */

@@ -304,10 +304,35 @@ T_TEST(a_tcp_connection_of_both_links_is_closed_by_the_last)
     world_destroy(world);
 }
 
+T_TEST(both_links_hear_that_their_tcp_connection_ended)
+{
+    struct scene scene = scene_make(64);
+    struct world *world = scene.world;
+    struct world_peer *second = world_connect(world, ROOM, BOB, SFU_PUBLISH);
+    struct sfu_path honest[2] = {scene.bob->path, second->path};
+    scene.bob->path = second->path = tcp_path(1);
+    world_check(second); /* the publishing link has the entry in the table, */
+    world_check(scene.bob);
+    show(&scene, true);
+    T_EQ(scene.bob->packet_count, 1); /* and the other one sends there too */
+    struct sfu_path ended = tcp_path(1);
+    sfu_engine_on_path_closed(world->engine, &ended);
+    show(&scene, false);
+    T_EQ(scene.bob->packet_count, 1);
+    T_EQ(world->unused_count, 0);
+    struct sfu_command leave = {.kind = SFU_COMMAND_LEAVE, .room_id = ROOM, .participant_id = BOB};
+    sfu_engine_command(world->engine, world->now_us, &leave);
+    T_EQ(world->unused_count, 0); /* neither had it any more */
+    scene.bob->path = honest[0];
+    second->path = honest[1];
+    world_destroy(world);
+}
+
 T_MAIN(T_CASE(a_path_in_use_cannot_be_taken_by_a_forged_source), T_CASE(an_exhausted_pool_costs_retransmission_only),
        T_CASE(nobody_hoards_the_pool), T_CASE(two_streams_never_share_an_ssrc),
        T_CASE(a_second_microphone_that_goes_leaves_the_speaker), T_CASE(a_new_peer_connection_with_the_old_certificate),
-       T_CASE(a_new_association_that_never_completes_ends_nothing), T_CASE(a_flood_is_cut_to_the_limit),
+       T_CASE(a_new_association_that_never_completes_ends_nothing),
+       T_CASE(both_links_hear_that_their_tcp_connection_ended), T_CASE(a_flood_is_cut_to_the_limit),
        T_CASE(one_subscriber_cannot_have_key_frames_made_all_the_time),
        T_CASE(tcp_connections_that_ice_gave_up_are_closed),
        T_CASE(a_tcp_connection_of_both_links_is_closed_by_the_last))

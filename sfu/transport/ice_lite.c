@@ -118,6 +118,22 @@ static bool is_silent(const struct sfu_ice_lite *ice, uint64_t now_us)
     return ice->selected >= 0 && now_us >= ice->paths[ice->selected].last_check_us + SFU_ICE_PATH_SILENT_US;
 }
 
+/* The memory of this authentic check, or NULL if it is new; then it is remembered. */
+static const struct sfu_ice_seen *look_up(struct sfu_ice_lite *ice, const uint8_t transaction_id[12],
+                                          const struct sfu_path *path)
+{
+    unsigned count = ice->seen_count < SFU_ICE_SEEN_MAX ? ice->seen_count : SFU_ICE_SEEN_MAX;
+    for (unsigned i = 0; i < count; i++)
+        if (memcmp(ice->seen[i].transaction_id, transaction_id, sizeof ice->seen[i].transaction_id) == 0)
+            return &ice->seen[i];
+    struct sfu_ice_seen *seen = &ice->seen[ice->seen_count % SFU_ICE_SEEN_MAX];
+    memcpy(seen->transaction_id, transaction_id, sizeof seen->transaction_id);
+    seen->path = *path;
+    if (++ice->seen_count == 2 * SFU_ICE_SEEN_MAX)
+        ice->seen_count = SFU_ICE_SEEN_MAX; /* same slot, and it never wraps */
+    return NULL;
+}
+
 static enum sfu_ice_result answer_error(const uint8_t *datagram, size_t len, const char *password, int code,
                                         struct sfu_ice_output *out)
 {
@@ -145,9 +161,14 @@ enum sfu_ice_result sfu_ice_lite_on_stun(struct sfu_ice_lite *ice, uint64_t now_
         return SFU_ICE_DROPPED;
     if (!check.controlling) /* a lite agent is always controlled (RFC 8445 section 6.1.1): the peer has to switch */
         return answer_error(datagram, len, credentials->pwd, ERROR_ROLE_CONFLICT, out);
+    const struct sfu_ice_seen *seen = look_up(ice, peek.transaction_id, path);
+    if (seen != NULL && !sfu_path_equal(&seen->path, path))
+        return SFU_ICE_DROPPED; /* somebody captured it and sends it from elsewhere */
     out->response_bytes = sfu_stun_write_response(out->response, datagram, len, credentials->pwd, &path->remote.sa);
     if (out->response_bytes == 0)
         return SFU_ICE_DROPPED;
+    if (seen != NULL)
+        return SFU_ICE_ANSWERED;
 
     int at = find_path(ice, path);
     if (at < 0)

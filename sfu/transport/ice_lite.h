@@ -6,7 +6,9 @@
  * The peer is controlling. The *selected* path is where the latest valid nomination came from (so an address change
  * needs nothing else). Any authenticated check refreshes consent (RFC 7675); after SFU_ICE_CONSENT_US without one the
  * session is lost. A restart (RFC 8445 section 9) sets new credentials; the old ones and the selected path stay good
- * until a check with the new ones nominates. Sans-IO, no allocation; lies in its owner.
+ * until a check with the new ones nominates. A check that was seen before (by its transaction id, among the last
+ * SFU_ICE_SEEN_MAX) changes nothing: from the same path it is a retransmission and answered, from another a replay.
+ * Sans-IO, no allocation; lies in its owner.
  */
 #ifndef CONSILIUM_SFU_TRANSPORT_ICE_LITE_H
 #define CONSILIUM_SFU_TRANSPORT_ICE_LITE_H
@@ -40,6 +42,8 @@ enum sfu_ice_result {
     SFU_ICE_SELECTED,   /**< send the response; the selected path is now this one (may be newly added too) */
 };
 
+#define SFU_ICE_SEEN_MAX 32 /**< checks remembered against replay; peers send about one in 2.5 s for each path */
+
 struct sfu_ice_path_entry {
     struct sfu_path path;
     uint64_t last_check_us;
@@ -53,6 +57,11 @@ struct sfu_ice_lite {
     unsigned path_count;
     int selected; /* index into paths, -1: none */
     uint64_t consent_until_us;
+    struct sfu_ice_seen {
+        uint8_t transaction_id[12];
+        struct sfu_path path; /* where it came from first */
+    } seen[SFU_ICE_SEEN_MAX];
+    unsigned seen_count; /* all ever; the slot is modulo the maximum */
 };
 
 /** A session that nobody checks within SFU_ICE_CONSENT_US of `now_us` expires too. */

@@ -273,14 +273,16 @@ void world_join(struct world *world, uint64_t room_id, uint64_t participant_id, 
 void world_check(struct world_peer *peer)
 {
     char username[64];
+    peer->world->checks++;
     snprintf(username, sizeof username, "%s:peer", peer->server.ufrag);
-    struct sfu_stun_request request = {.username = username,
-                                       .password = peer->server.pwd,
-                                       .transaction_id = {1, 2, 3, (uint8_t)peer->stun_responses},
-                                       .priority = 1,
-                                       .tie_breaker = 7,
-                                       .controlling = true,
-                                       .use_candidate = true};
+    struct sfu_stun_request request = {
+        .username = username,
+        .password = peer->server.pwd,
+        .transaction_id = {1, 2, (uint8_t)(peer->world->checks >> 8), (uint8_t)peer->world->checks},
+        .priority = 1,
+        .tie_breaker = 7,
+        .controlling = true,
+        .use_candidate = true};
     uint8_t data[SFU_STUN_MESSAGE_MAX_BYTES];
     size_t len = sfu_stun_write_request(data, &request);
     assert(len > 0);

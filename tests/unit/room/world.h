@@ -58,7 +58,7 @@ struct world {
     struct sfu_dtls_identity *server, *client;
     uint64_t now_us;
     struct world_peer *peers[WORLD_PEERS_MAX];
-    unsigned peer_count;
+    unsigned peer_count, checks;
     struct sfu_event events[WORLD_EVENTS_MAX];
     unsigned event_count;
     unsigned unused_count; /* TCP connections that the engine gave up */

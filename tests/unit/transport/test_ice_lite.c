@@ -20,6 +20,8 @@ static struct sfu_path path4(uint16_t port)
     return path;
 }
 
+static uint8_t checks; /* each check has a transaction id of its own */
+
 struct check {
     const char *username, *password;
     bool nominate, controlled;
@@ -30,7 +32,7 @@ static size_t write_check(uint8_t *out, const struct check *check)
 {
     struct sfu_stun_request request = {.username = check->username ? check->username : "abcdEFGH:peer",
                                        .password = check->password ? check->password : ours.pwd,
-                                       .transaction_id = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
+                                       .transaction_id = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ++checks},
                                        .priority = 1845501695,
                                        .tie_breaker = 77,
                                        .controlling = !check->controlled,
@@ -76,6 +78,35 @@ T_TEST(a_check_then_a_nomination)
     T_EQ(receive(&ice, 7000, (struct check){.port = 10}, &out), SFU_ICE_ANSWERED);
     T_CHECK(is_selected(&ice, 11));
     T_EQ(ice.path_count, 2);
+}
+
+T_TEST(a_captured_check_changes_nothing)
+{
+    struct sfu_ice_lite ice;
+    struct sfu_ice_output out;
+    uint8_t captured[SFU_STUN_MESSAGE_MAX_BYTES];
+    struct check nomination = {.port = 10, .nominate = true};
+    struct sfu_path from = path4(10), elsewhere = path4(66);
+    sfu_ice_lite_init(&ice, &ours, "peer", 0);
+    size_t len = write_check(captured, &nomination);
+    T_EQ(sfu_ice_lite_on_stun(&ice, SECOND, &from, captured, len, &out), SFU_ICE_SELECTED);
+    /* from elsewhere: not even an answer */
+    T_EQ(sfu_ice_lite_on_stun(&ice, SECOND, &elsewhere, captured, len, &out), SFU_ICE_DROPPED);
+    T_EQ(out.response_bytes, 0);
+    T_CHECK(is_selected(&ice, 10) && ice.path_count == 1);
+    /* an honest retransmission is answered; it does not bring the path back, nor prolong consent */
+    T_EQ(receive(&ice, 2 * SECOND, (struct check){.port = 11, .nominate = true}, &out), SFU_ICE_SELECTED);
+    T_EQ(sfu_ice_lite_on_stun(&ice, 3 * SECOND, &from, captured, len, &out), SFU_ICE_ANSWERED);
+    T_CHECK(out.response_bytes > 0 && is_selected(&ice, 11));
+    T_EQ(sfu_ice_lite_deadline_us(&ice), 2 * SECOND + SFU_ICE_CONSENT_US);
+    /* remembered as long as SFU_ICE_SEEN_MAX checks, also when the ring has gone round */
+    for (int i = 0; i < 3 * SFU_ICE_SEEN_MAX; i++) {
+        len = write_check(captured, &nomination);
+        sfu_ice_lite_on_stun(&ice, 4 * SECOND, &from, captured, len, &out);
+        for (int n = 0; n < SFU_ICE_SEEN_MAX - 1; n++)
+            receive(&ice, 4 * SECOND, (struct check){.port = 11}, &out);
+        T_EQ(sfu_ice_lite_on_stun(&ice, 4 * SECOND, &elsewhere, captured, len, &out), SFU_ICE_DROPPED);
+    }
 }
 
 T_TEST(strangers_get_no_answer)
@@ -296,7 +327,8 @@ T_TEST(a_selected_path_that_fell_silent_gives_way_to_one_that_is_checked)
 }
 
 T_MAIN(T_CASE(a_selected_path_that_fell_silent_gives_way_to_one_that_is_checked), T_CASE(a_check_then_a_nomination),
-       T_CASE(strangers_get_no_answer), T_CASE(tampered_and_truncated_checks_are_dropped),
-       T_CASE(a_controlled_peer_is_told_to_switch), T_CASE(an_unknown_required_attribute_is_answered_420),
-       T_CASE(the_path_unused_longest_makes_room), T_CASE(closing_paths_keeps_the_selection_right),
-       T_CASE(a_restart_keeps_the_selected_path), T_CASE(consent_expires), T_CASE(over_ipv6))
+       T_CASE(a_captured_check_changes_nothing), T_CASE(strangers_get_no_answer),
+       T_CASE(tampered_and_truncated_checks_are_dropped), T_CASE(a_controlled_peer_is_told_to_switch),
+       T_CASE(an_unknown_required_attribute_is_answered_420), T_CASE(the_path_unused_longest_makes_room),
+       T_CASE(closing_paths_keeps_the_selection_right), T_CASE(a_restart_keeps_the_selected_path),
+       T_CASE(consent_expires), T_CASE(over_ipv6))

@@ -126,6 +126,8 @@ static enum sfu_ice_result check(struct call *call, const struct sfu_ice_credent
     snprintf(username, sizeof username, "%s:peer", server->ufrag);
     struct sfu_stun_request request = {
         .username = username, .password = server->pwd, .priority = 1, .controlling = true, .use_candidate = nominate};
+    static uint8_t checks;
+    request.transaction_id[0] = ++checks;
     size_t len = sfu_stun_write_request(bytes, &request);
     return sfu_transport_on_stun(call->transport, call->now_us, &call->path, bytes, len, &ice);
 }

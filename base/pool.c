@@ -92,6 +92,7 @@ void *base_pool_take(struct base_pool *pool)
     if (pool->free_list == NULL && grow(pool) != 0)
         return NULL;
     struct free_object *object = pool->free_list;
+    assert(object != NULL);
     pool->free_list = object->next;
     pool->used++;
     return object;

@@ -335,7 +335,7 @@ static int parse(struct options *options, int argc, char **argv)
             options->fps = number;
             break;
         case 'x':
-            options->transport = strcmp(optarg, "tcp") == 0 ? BENCH_TCP : BENCH_UDP;
+            options->transport = optarg != NULL && strcmp(optarg, "tcp") == 0 ? BENCH_TCP : BENCH_UDP;
             break;
         case 'S':
             options->server_cpu = (int)number;

@@ -81,6 +81,7 @@ void sig_room_broadcast(struct sig_room *room, const struct sig_participant *exc
     size_t len = text ? strlen(text) : 0;
     json_decref(message);
     for (struct sig_participant *p = room->participants; text && p; p = p->next) {
+        /* cppcheck-suppress nullPointerRedundantCheck ; `except` may be NULL, p is not */
         struct sig_connection *c = p->connection;
         if (p == except || p->state != SIG_PARTICIPANT_IN || !c || c->state != SIG_CONNECTION_JOINED)
             continue;
@@ -336,7 +337,7 @@ void sig_rooms_free_all(struct sig_hub *hub)
         if (!room)
             return;
         while (room->participants)
-            sig_participant_free(room->participants, 0);
+            sig_participant_free(room->participants, 0); /* NOLINT(clang-analyzer-unix.Malloc): it unlinks itself */
         sig_room_free(room);
     }
 }

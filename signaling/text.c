@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signaling/text.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,7 @@ void sig_text_append(struct sig_text *text, const char *data, size_t len)
 {
     if (!make_room(text, len))
         return;
+    assert(text->data);
     if (len)
         memcpy(text->data + text->len, data, len);
     text->len += len;

@@ -228,7 +228,7 @@ void bench_party_destroy(struct bench_party *party)
 {
     if (party == NULL)
         return;
-    for (size_t i = 0; i < party->endpoint_count; i++)
+    for (size_t i = 0; party->endpoints != NULL && i < party->endpoint_count; i++)
         bench_peer_destroy(party->endpoints[i].peer);
     base_heap_clear(&party->deadlines);
     if (party->identity != NULL)

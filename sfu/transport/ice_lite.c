@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sfu/transport/ice_lite.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -66,6 +67,7 @@ static int add_path(struct sfu_ice_lite *ice, const struct sfu_path *path, struc
             if (i != ice->selected && (at < 0 || ice->paths[i].last_check_us < ice->paths[at].last_check_us))
                 at = i;
         }
+        assert(at >= 0); /* there are several, and only one is selected */
         out->has_removed = true;
         out->removed = ice->paths[at].path;
     }

@@ -114,7 +114,7 @@ static int make_pages(const char *folder)
 
 static int start_server(struct load *load)
 {
-    char port[8], media[8], log[80], pages[80];
+    char port[8], media[8], log[80], pages[80], data[80];
     load->options.port = free_port(SOCK_STREAM);
     snprintf(port, sizeof port, "%u", load->options.port);
     snprintf(media, sizeof media, "%u", free_port(SOCK_DGRAM));
@@ -123,6 +123,7 @@ static int start_server(struct load *load)
         return -1;
     snprintf(log, sizeof log, "%s/log.txt", load->data);
     snprintf(pages, sizeof pages, "%s/pages", load->data);
+    snprintf(data, sizeof data, "%s/data", load->data);
     if (make_pages(pages) != 0)
         return -1;
     load->options.pid = fork();
@@ -132,7 +133,7 @@ static int start_server(struct load *load)
         if (freopen(log, "w", stdout) == NULL || dup2(1, 2) < 0)
             _exit(126);
         execl(load->options.server, load->options.server, "--open-rooms", "--port", port, "--media-port", media,
-              "--media-tcp-port", "0", "--data", load->data, "--public-address", "127.0.0.1", "--static-dir", pages,
+              "--media-tcp-port", "0", "--data", data, "--public-address", "127.0.0.1", "--static-dir", pages,
               (char *)NULL);
         _exit(127);
     }

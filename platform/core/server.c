@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "platform/core/data_folder.h"
 #include "platform/core/db.h"
 #include "platform/core/routes.h"
 #include "platform/core/tls_certificate.h"
@@ -70,15 +70,11 @@ static void data_path(const struct server *server, const char *name, char out[PL
 static enum plat_exit open_data(struct server *server)
 {
     const char *folder = server->config->data;
-    char path[PLAT_CONFIG_PATH_MAX];
-    struct stat st;
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-        return fail(PLAT_EXIT_DATA, "cannot make the data folder %s: %s", folder, strerror(errno));
-    if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
-        return fail(PLAT_EXIT_DATA, "the data folder %s is not a folder", folder);
-    if ((st.st_mode & 077) != 0 && chmod(folder, 0700) != 0)
-        return fail(PLAT_EXIT_DATA, "the data folder %s is open to others and cannot be closed: %s", folder,
-                    strerror(errno));
+    char path[PLAT_CONFIG_PATH_MAX], error[PLAT_DATA_FOLDER_ERROR_MAX] = "";
+    int err = plat_data_folder_prepare(folder, error);
+    if (err)
+        return fail(PLAT_EXIT_DATA, "%s%s%s", error, err == BASE_ERR_IO ? ": " : "",
+                    err == BASE_ERR_IO ? strerror(errno) : "");
     data_path(server, "lock", path);
     server->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (server->lock_fd < 0)

@@ -50,7 +50,8 @@ static void show_log(const struct server *server)
 /* In the child: never returns. */
 static void become(const struct server *server, const char *const *extra)
 {
-    char port[8], media[8];
+    char port[8], media[8], data[80];
+    snprintf(data, sizeof data, "%s/data", server->data);
     snprintf(port, sizeof port, "%u", server->port);
     snprintf(media, sizeof media, "%u", server->media_port);
     const char *const start[] = {getenv("CONSILIUM_SERVER"),
@@ -62,7 +63,7 @@ static void become(const struct server *server, const char *const *extra)
                                  "--media-tcp-port",
                                  "0",
                                  "--data",
-                                 server->data,
+                                 data,
                                  "--public-address",
                                  "127.0.0.1",
                                  "--static-dir",

@@ -188,7 +188,7 @@ static void on_transport(struct sig_participant *participant, const struct sfu_e
         return;
     }
     bool publish = event->peer_connection == SFU_PUBLISH;
-    participant->lost[event->peer_connection] = event->state != SFU_TRANSPORT_CONNECTED;
+    participant->trouble[event->peer_connection] = event->state == SFU_TRANSPORT_CONNECTED ? NULL : state;
     base_log_info("transport", "room=\"%s\" participant=p%llu pc=%s state=%s error=%s", participant->room->name,
                   (unsigned long long)participant->id, publish ? "publish" : "subscribe", state,
                   base_err_name(event->error));
@@ -202,7 +202,7 @@ static void on_speaker(struct sig_room *room, const struct sfu_event *event)
     room->speaker = event->participant_id;
     room->recent_count = event->recent_count < SFU_SPEAKERS_RECENT_MAX ? event->recent_count : SFU_SPEAKERS_RECENT_MAX;
     memcpy(room->recent, event->recent, room->recent_count * sizeof room->recent[0]);
-    sig_room_broadcast(room, NULL, sig_room_speaker(room));
+    sig_room_broadcast(room, NULL, sig_room_speaker(room, true));
 }
 
 static void on_quality(struct sig_participant *participant, const struct sfu_event *event)

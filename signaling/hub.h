@@ -16,20 +16,21 @@
 #include "signaling/sfu_port.h"
 #include "signaling/tickets.h"
 
-#define SIG_FIRST_MESSAGE_US  (10u * 1000000u) /**< join or resume must come within this */
-#define SIG_SILENCE_US        (20u * 1000000u) /**< nothing heard: the socket is dropped */
-#define SIG_RESUME_US         (30u * 1000000u) /**< a participant outlives its socket by this */
-#define SIG_JOIN_US           (10u * 1000000u) /**< the engine must answer a join within this */
-#define SIG_NEGOTIATION_US    (15u * 1000000u) /**< an answer to `subscribe` must come within this */
-#define SIG_ROOM_EMPTY_US     (60u * 1000000u) /**< an empty room is closed after this */
-#define SIG_QUALITY_US        (2u * 1000000u)  /**< `quality` at most this often */
-#define SIG_RETRY_US          (200u * 1000u)   /**< a command that found a full ring is tried again after this */
-#define SIG_MESSAGES_A_SECOND 50u
-#define SIG_MESSAGES_BURST    100u
-#define SIG_ERRORS_MAX        20u /**< this error closes the socket */
-#define SIG_ROOMS_MAX         1000u
-#define SIG_MESSAGE_MAX_BYTES (64u * 1024u)  /**< every message but `subscribed` */
-#define SIG_ANSWER_MAX_BYTES  (640u * 1024u) /**< `subscribed`: SIG_SDP_ANSWER_MAX_BYTES, escaped */
+#define SIG_FIRST_MESSAGE_US   (10u * 1000000u) /**< join or resume must come within this */
+#define SIG_SILENCE_US         (20u * 1000000u) /**< nothing heard: the socket is dropped */
+#define SIG_RESUME_US          (30u * 1000000u) /**< a participant outlives its socket by this */
+#define SIG_JOIN_US            (10u * 1000000u) /**< the engine must answer a join within this */
+#define SIG_NEGOTIATION_US     (15u * 1000000u) /**< an answer to `subscribe` must come within this */
+#define SIG_ROOM_EMPTY_US      (60u * 1000000u) /**< an empty room is closed after this */
+#define SIG_QUALITY_US         (2u * 1000000u)  /**< `quality` at most this often */
+#define SIG_RETRY_US           (200u * 1000u)   /**< a command that found a full ring is tried again after this */
+#define SIG_MESSAGES_A_SECOND  50u
+#define SIG_MESSAGES_BURST     100u
+#define SIG_MESSAGE_UNIT_BYTES (16u * 1024u) /**< each full unit of a message counts as one message more */
+#define SIG_ERRORS_MAX         20u           /**< this error closes the socket */
+#define SIG_ROOMS_MAX          1000u
+#define SIG_MESSAGE_MAX_BYTES  (64u * 1024u)  /**< every message but `subscribed` */
+#define SIG_ANSWER_MAX_BYTES   (640u * 1024u) /**< `subscribed`: SIG_SDP_ANSWER_MAX_BYTES, escaped */
 
 /* Close codes, PROTOCOL.md section 2. */
 enum sig_close_code {

@@ -63,10 +63,11 @@ struct sig_participant {
     struct sig_room *room;
     struct sig_connection *connection; /**< NULL: dropped */
     enum sig_participant_state state;
-    enum sfu_reason leaving; /**< reason of a LEAVE that the engine has not taken yet; SFU_REASON_NONE */
-    uint64_t joined_us;      /**< when JOIN was posted */
-    uint64_t detached_us;    /**< when the socket was dropped */
-    uint64_t offered_us;     /**< when the outstanding `subscribe` was sent */
+    enum sfu_reason leaving;  /**< reason of a LEAVE that the engine has not taken yet; SFU_REASON_NONE */
+    uint64_t joined_us;       /**< when JOIN was posted */
+    uint64_t detached_us;     /**< when the socket was dropped */
+    uint64_t offered_us;      /**< when the outstanding `subscribe` was sent */
+    uint64_t answer_retry_us; /**< when the answer that the engine had no place for is tried again */
     char name[SIG_NAME_MAX];
     uint32_t rights;
     uint64_t resume_key; /**< hash of `resume` in the hub's table; valid if resume is not "" */
@@ -75,8 +76,8 @@ struct sig_participant {
     struct sig_track tracks[SFU_TRACKS_MAX];
     uint8_t quality; /**< 3..0, SIG_QUALITY_UNKNOWN */
     bool quality_changed;
-    bool announced; /**< the others know */
-    bool lost[2];   /**< by enum sfu_peer_connection */
+    bool announced;         /**< the others know */
+    const char *trouble[2]; /**< by enum sfu_peer_connection: "lost", "failed", NULL: none; static storage */
     struct sig_publication publication;
     struct sig_subscription subscription;
     struct sig_participant *previous, *next; /* in the room */
@@ -141,6 +142,8 @@ void sig_session_welcome(struct sig_participant *participant, uint64_t now_us, i
 void sig_session_negotiate(struct sig_participant *participant, uint64_t now_us);
 /** The same at the next sig_hub_poll(), so that all events of a batch go into one offer. */
 void sig_session_negotiate_soon(struct sig_participant *participant, uint64_t now_us);
+/** Hands the kept answer to the engine again; the timer does so until there is place or the 15 s are over. */
+void sig_session_retry_answer(struct sig_participant *participant, uint64_t now_us);
 void sig_session_on_timer(struct sig_connection *connection, uint64_t now_us);
 
 /* ---- rooms.c -------------------------------------------------------------------------------------------------- */
@@ -161,8 +164,9 @@ struct sig_track *sig_participant_track(struct sig_participant *participant, uin
 json_t *sig_participant_json(const struct sig_participant *participant);
 void sig_participant_on_timer(struct sig_participant *participant, uint64_t now_us);
 void sig_room_on_timer(struct sig_room *room, uint64_t now_us);
-/** The `speaker` message of the present state, without those who left; NULL if nobody spoke. */
-json_t *sig_room_speaker(const struct sig_room *room);
+/** The `speaker` message of the present state, without those who left. Nobody speaks: NULL, or with `even_nobody` a
+ * message that says so. */
+json_t *sig_room_speaker(const struct sig_room *room, bool even_nobody);
 /** A `quality` message: {"p9":3,…}: all that are known, or only those that changed; NULL if there are none. */
 json_t *sig_room_quality(struct sig_room *room, bool only_changed);
 /** To everybody whose socket is up and who is in, but for `except` (may be NULL). Frees the message. */

@@ -36,9 +36,40 @@ void sig_room_update_timer(struct sig_room *room)
     sig_hub_set_timer(room->hub, &room->timer, deadline);
 }
 
+/* Asks the engine to close an empty room. Returns 0 (no longer found by name, or gone at once), or BASE_ERR_FULL. */
+static int close_room(struct sig_room *room)
+{
+    struct sfu_command command = {
+        .kind = SFU_COMMAND_ROOM_CLOSE, .room_id = room->id, .reason = SFU_REASON_ROOM_CLOSED};
+    int err = sig_hub_post(room->hub, &command);
+    if (err == BASE_ERR_FULL)
+        return err;
+    if (err) {
+        sig_room_free(room); /* the engine does not know it */
+        return BASE_OK;
+    }
+    unlink_name(room->hub, room); /* the next one of this name is another room; ROOM_CLOSED frees this one */
+    sig_room_update_timer(room);
+    return BASE_OK;
+}
+
+/* A place in the table: empty rooms wait there only for those who come back, and must not keep others out. */
+static int make_place(struct sig_hub *hub)
+{
+    struct sig_room *room, *longest = NULL;
+    size_t cursor = 0;
+    if (hub->rooms_by_name.count < SIG_ROOMS_MAX)
+        return hub->rooms_by_id.count < 2 * SIG_ROOMS_MAX ? BASE_OK : BASE_ERR_FULL; /* the others are closing */
+    while ((room = base_map_next(&hub->rooms_by_name, &cursor, NULL)) != NULL) {
+        if (room->participant_count == 0 && (!longest || room->empty_since_us < longest->empty_since_us))
+            longest = room;
+    }
+    return longest && hub->rooms_by_id.count < 2 * SIG_ROOMS_MAX ? close_room(longest) : BASE_ERR_FULL;
+}
+
 static int open_room(struct sig_hub *hub, uint64_t now_us, const struct sig_grant *grant, struct sig_room **out)
 {
-    if (hub->rooms_by_id.count >= SIG_ROOMS_MAX)
+    if (make_place(hub))
         return BASE_ERR_FULL;
     struct sig_room *room = calloc(1, sizeof *room);
     if (!room)
@@ -215,8 +246,11 @@ void sig_participant_update_timer(struct sig_participant *participant)
         return;
     else if (!participant->connection)
         deadline = participant->detached_us + SIG_RESUME_US;
-    else if (participant->subscription.outstanding)
+    else if (participant->subscription.outstanding) {
         deadline = participant->offered_us + SIG_NEGOTIATION_US;
+        if (participant->subscription.kept_answer && participant->answer_retry_us < deadline)
+            deadline = participant->answer_retry_us;
+    }
     sig_hub_set_timer(participant->hub, &participant->timer, deadline);
 }
 
@@ -240,6 +274,8 @@ void sig_participant_on_timer(struct sig_participant *participant, uint64_t now_
         sig_participant_leave(participant, now_us, SFU_REASON_TIMEOUT);
         sig_session_error(connection, now_us, SIG_NO_ID, "negotiation_failed", "no usable answer came in time");
         sig_session_close(connection, now_us, SIG_CLOSE_PROTOCOL_ERROR);
+    } else if (connection && participant->subscription.kept_answer && participant->answer_retry_us <= now_us) {
+        sig_session_retry_answer(participant, now_us);
     } else {
         sig_participant_update_timer(participant);
         sig_session_negotiate(participant, now_us);
@@ -273,17 +309,18 @@ static bool is_in(const struct sig_room *room, uint64_t participant_id)
     return participant && participant->room == room && participant->state == SIG_PARTICIPANT_IN;
 }
 
-json_t *sig_room_speaker(const struct sig_room *room)
+json_t *sig_room_speaker(const struct sig_room *room, bool even_nobody)
 {
-    if (!is_in(room, room->speaker))
+    bool somebody = is_in(room, room->speaker);
+    if (!somebody && !even_nobody)
         return NULL;
     json_t *recent = json_array();
     for (size_t i = 0; i < room->recent_count; i++) {
         if (is_in(room, room->recent[i]))
             json_array_append_new(recent, sig_id_json('p', room->recent[i]));
     }
-    return json_pack("{s:s, s:o, s:o}", "type", "speaker", "participant", sig_id_json('p', room->speaker), "recent",
-                     recent);
+    return json_pack("{s:s, s:o, s:o}", "type", "speaker", "participant",
+                     somebody ? sig_id_json('p', room->speaker) : json_null(), "recent", recent);
 }
 
 json_t *sig_room_quality(struct sig_room *room, bool only_changed)
@@ -309,15 +346,8 @@ json_t *sig_room_quality(struct sig_room *room, bool only_changed)
 void sig_room_on_timer(struct sig_room *room, uint64_t now_us)
 {
     if (room->participant_count == 0 && !room->closing && room->empty_since_us + SIG_ROOM_EMPTY_US <= now_us) {
-        struct sfu_command command = {
-            .kind = SFU_COMMAND_ROOM_CLOSE, .room_id = room->id, .reason = SFU_REASON_ROOM_CLOSED};
-        int err = sig_hub_post(room->hub, &command);
-        if (err == BASE_ERR_FULL)
+        if (close_room(room))
             sig_hub_set_timer(room->hub, &room->timer, now_us + SIG_RETRY_US);
-        else if (err)
-            sig_room_free(room); /* the engine does not know it */
-        else
-            unlink_name(room->hub, room); /* the next one of this name is another room; ROOM_CLOSED frees this one */
         return;
     }
     if (room->quality_pending && room->quality_sent_us + SIG_QUALITY_US <= now_us) {

@@ -157,11 +157,12 @@ void sig_session_welcome(struct sig_participant *participant, uint64_t now_us, i
                                 rights_json(participant->rights), "ice_servers", "participants", others);
     sig_session_send(connection, with_id(message, "re", id));
     sig_session_send(connection, sig_room_quality(participant->room, false));
-    sig_session_send(connection, sig_room_speaker(participant->room));
+    sig_session_send(connection, sig_room_speaker(participant->room, resumed));
     for (int pc = SFU_PUBLISH; resumed && pc <= SFU_SUBSCRIBE; pc++) {
-        if (participant->lost[pc])
-            sig_session_send(connection, json_pack("{s:s, s:s, s:s}", "type", "connection", "pc",
-                                                   pc == SFU_PUBLISH ? "publish" : "subscribe", "state", "lost"));
+        if (participant->trouble[pc])
+            sig_session_send(connection,
+                             json_pack("{s:s, s:s, s:s}", "type", "connection", "pc",
+                                       pc == SFU_PUBLISH ? "publish" : "subscribe", "state", participant->trouble[pc]));
     }
     if (resumed && participant->subscription.outstanding) {
         participant->offered_us = now_us;
@@ -260,19 +261,19 @@ static void resume(const struct sig_request *request)
 
 /* ---- in ------------------------------------------------------------------------------------------------------- */
 
-/* A token bucket in millionths of a message. */
-static bool allowed(struct sig_connection *connection, uint64_t now_us)
+/* A token bucket in millionths of a message. Large ones cost more: parsing takes time by the byte. */
+static bool allowed(struct sig_connection *connection, uint64_t now_us, size_t len)
 {
-    const uint64_t one = 1000000;
+    const uint64_t one = 1000000, cost = one + len / SIG_MESSAGE_UNIT_BYTES * one;
     uint64_t elapsed_us = now_us - connection->allowance_at_us;
     uint64_t fills_in_us = SIG_MESSAGES_BURST * one / SIG_MESSAGES_A_SECOND;
     connection->allowance_at_us = now_us;
     connection->allowance += (elapsed_us < fills_in_us ? elapsed_us : fills_in_us) * SIG_MESSAGES_A_SECOND;
     if (connection->allowance > SIG_MESSAGES_BURST * one)
         connection->allowance = SIG_MESSAGES_BURST * one;
-    if (connection->allowance < one)
+    if (connection->allowance < cost)
         return false;
-    connection->allowance -= one;
+    connection->allowance -= cost;
     return true;
 }
 
@@ -334,7 +335,7 @@ void sig_hub_socket_text(struct sig_connection *connection, uint64_t now_us, con
         return;
     hub->stats.messages_in++;
     connection->heard_us = now_us;
-    if (!allowed(connection, now_us)) {
+    if (!allowed(connection, now_us, len)) {
         hub->stats.rate_limited++;
         sig_session_error(connection, now_us, SIG_NO_ID, "rate_limited", "too many messages");
         return;

@@ -48,6 +48,20 @@ static void publish(const struct sig_request *request)
     sig_session_send(request->connection, answer);
 }
 
+/* What follows an answer. A client sends it once: if the engine has no place for it now, we try again. */
+static void answered(struct sig_participant *participant, uint64_t now_us, int64_t id, int err,
+                     const struct sig_failure *failure)
+{
+    if (err && err != BASE_ERR_FULL)
+        sig_session_error(participant->connection, now_us, id, failure->code, failure->message);
+    if (!err)
+        participant->hub->stats.subscribe_answers++;
+    participant->answer_retry_us = now_us + SIG_RETRY_US;
+    sig_participant_update_timer(participant);
+    if (!err)
+        sig_session_negotiate(participant, now_us);
+}
+
 static void subscribed(const struct sig_request *request)
 {
     struct sig_participant *participant = request->connection->participant;
@@ -59,14 +73,17 @@ static void subscribed(const struct sig_request *request)
         sig_session_fail(request, "bad_request", "rev and sdp are needed");
         return;
     }
-    if (sig_subscription_answer(&participant->subscription, &hub->config.port, participant->room->id, participant->id,
-                                (uint64_t)rev, sdp, &failure)) {
-        sig_session_fail(request, failure.code, failure.message);
-        return;
-    }
-    hub->stats.subscribe_answers++;
-    sig_participant_update_timer(participant);
-    sig_session_negotiate(participant, request->now_us);
+    int err = sig_subscription_answer(&participant->subscription, &hub->config.port, participant->room->id,
+                                      participant->id, (uint64_t)rev, sdp, &failure);
+    answered(participant, request->now_us, request->id, err, &failure);
+}
+
+void sig_session_retry_answer(struct sig_participant *participant, uint64_t now_us)
+{
+    struct sig_failure failure;
+    int err = sig_subscription_retry(&participant->subscription, &participant->hub->config.port, participant->room->id,
+                                     participant->id, &failure);
+    answered(participant, now_us, SIG_NO_ID, err, &failure);
 }
 
 static void mute(const struct sig_request *request)

@@ -22,6 +22,7 @@ void sig_subscription_clear(struct sig_subscription *subscription)
 {
     free(subscription->slots);
     free(subscription->offer_sdp);
+    free(subscription->kept_answer);
     memset(subscription, 0, sizeof *subscription);
 }
 
@@ -310,5 +311,20 @@ int sig_subscription_answer(struct sig_subscription *subscription, const struct 
             fail(failure, err, err == BASE_ERR_FULL ? "busy" : "internal", base_err_name(err));
     }
     sig_sdp_clear(&answer);
+    char *kept = err == BASE_ERR_FULL ? strdup(sdp) : NULL;
+    if (err != BASE_ERR_MALFORMED) { /* a broken second answer does not undo the first */
+        free(subscription->kept_answer);
+        subscription->kept_answer = kept;
+    }
+    return err == BASE_ERR_FULL && !kept ? BASE_ERR_NOMEM : err;
+}
+
+int sig_subscription_retry(struct sig_subscription *subscription, const struct sig_sfu_port *port, uint64_t room_id,
+                           uint64_t participant_id, struct sig_failure *failure)
+{
+    char *sdp = subscription->kept_answer;
+    subscription->kept_answer = NULL;
+    int err = sig_subscription_answer(subscription, port, room_id, participant_id, subscription->rev, sdp, failure);
+    free(sdp);
     return err;
 }

@@ -29,10 +29,11 @@ struct sig_subscription {
     size_t slot_capacity;
     size_t offered_count; /**< slots in the latest offer; later ones are not in it */
     uint32_t next_ssrc;
-    uint64_t rev;     /**< of the latest offer */
-    bool outstanding; /**< it is not answered yet */
-    bool restart;     /**< the next offer has new credentials */
-    char *offer_sdp;  /**< of the outstanding offer */
+    uint64_t rev;      /**< of the latest offer */
+    bool outstanding;  /**< it is not answered yet */
+    bool restart;      /**< the next offer has new credentials */
+    char *offer_sdp;   /**< of the outstanding offer */
+    char *kept_answer; /**< its answer, which the engine had no place for yet; NULL: none */
     struct sfu_ice_credentials offer_ice;
     uint64_t refused; /**< tracks for which there was no slot left */
 };
@@ -61,9 +62,13 @@ json_t *sig_subscription_repeat(const struct sig_subscription *subscription);
 /**
  * Handles a `subscribed`. An answer with another rev is ignored (0). On success the engine has been told to send the
  * tracks that it covers and the offer is no longer outstanding. On failure it still is, and *failure says why.
- * Returns 0, BASE_ERR_MALFORMED, BASE_ERR_NOMEM or what the port returned.
+ * Returns 0, BASE_ERR_MALFORMED, BASE_ERR_NOMEM or what the port returned. After BASE_ERR_FULL the answer is kept in
+ * kept_answer, for _retry.
  */
 int sig_subscription_answer(struct sig_subscription *subscription, const struct sig_sfu_port *port, uint64_t room_id,
                             uint64_t participant_id, uint64_t rev, const char *sdp, struct sig_failure *failure);
+/** Handles the kept answer again; there must be one. Returns as _answer does; kept again after BASE_ERR_FULL only. */
+int sig_subscription_retry(struct sig_subscription *subscription, const struct sig_sfu_port *port, uint64_t room_id,
+                           uint64_t participant_id, struct sig_failure *failure);
 
 #endif

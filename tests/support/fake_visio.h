@@ -13,7 +13,7 @@
 #include "signaling/hub.h"
 
 #define FAKE_PARTICIPANTS_MAX 64
-#define FAKE_ROOMS_MAX        16
+#define FAKE_ROOMS_MAX        1024
 #define FAKE_SOCKETS_MAX      64
 #define FAKE_MESSAGES_MAX     256
 #define FAKE_EVENTS_MAX       1024

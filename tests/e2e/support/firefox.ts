@@ -60,22 +60,44 @@ export class FirefoxPerson {
     page.on('console', (message) => {
       if (message.type() === 'error') person.errors.push(message.text());
     });
-    page.on('pageerror', (error) => person.errors.push(String(error)));
+    page.on('pageerror', (error) => person.errors.push(error instanceof Error ? (error.stack ?? error.message) : String(error)));
     return person;
   }
 
   async enter(link: string, name: string): Promise<void> {
     await this.page.goto(link);
-    const field = await this.page.waitForSelector('[data-testid=prejoin-name]', { visible: true });
-    await field?.type(name);
-    await this.page.click('[data-testid=prejoin-join]');
-    await this.page.waitForSelector('[data-testid=control-leave]', { visible: true });
+    await this.click('prejoin-name');
+    await this.page.keyboard.type(name);
+    await this.click('prejoin-join');
+    await this.#shown('[data-testid=control-leave]');
+  }
+
+  /** As a hand does. puppeteer's own click(), type() and waitForSelector() look at the page from a sandbox whose observers
+   * may not read what Firefox 140 hands them, and its errors would count as the page's. */
+  async click(testId: string): Promise<void> {
+    const css = `[data-testid=${testId}]`;
+    await this.#shown(css);
+    const { x, y } = await this.page.evaluate((selector: string) => {
+      const box = document.querySelector(selector)!.getBoundingClientRect();
+      return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+    }, css);
+    await this.page.mouse.click(x, y);
+  }
+
+  #shown(css: string): Promise<void> {
+    return this.page.evaluate(async (selector: string) => {
+      const end = performance.now() + 20_000;
+      while (!document.querySelector(selector)?.checkVisibility()) {
+        if (performance.now() > end) throw new Error(`${selector} does not appear`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }, css);
   }
 
   /** Its tile of `name` shows this signature, and moves. */
   async sees(name: string, signature: number): Promise<void> {
     const selector = `[data-testid=tile][data-name=${JSON.stringify(name)}][data-source=camera]`;
-    await this.page.waitForSelector(`${selector} video`, { timeout: 15_000 });
+    await this.#shown(`${selector} video`);
     await this.page.evaluate(
       async (css: string, colour: number) => {
         const tile = document.querySelector(css);
@@ -98,10 +120,6 @@ export class FirefoxPerson {
         });
       return energy;
     });
-  }
-
-  click(testId: string): Promise<void> {
-    return this.page.click(`[data-testid=${testId}]`);
   }
 
   async close(): Promise<void> {

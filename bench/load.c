@@ -214,8 +214,8 @@ static void pause_all(struct load *load, bool paused)
 {
     for (unsigned i = 0; i < load->count; i++)
         for (int source = 0; source < BENCH_SOURCES; source++)
-            if (load->people[i]->participant->sends[source] != NULL)
-                bench_send_stream_pause(load->people[i]->participant->sends[source], paused, base_clock_us());
+            if (load->people[i]->participant->sends[source][0] != NULL)
+                bench_send_stream_pause(load->people[i]->participant->sends[source][0], paused, base_clock_us());
 }
 
 static void take_snapshot(const struct load *load, struct snapshot *out)
@@ -224,8 +224,9 @@ static void take_snapshot(const struct load *load, struct snapshot *out)
     for (unsigned i = 0; i < load->count; i++) {
         const struct bench_participant *who = load->people[i]->participant;
         for (int source = 0; source < BENCH_SOURCES; source++)
-            if (who->sends[source] != NULL)
-                out->expected += bench_send_stream_counters(who->sends[source])->packets * (load->options.people - 1);
+            if (who->sends[source][0] != NULL)
+                out->expected +=
+                    bench_send_stream_counters(who->sends[source][0])->packets * (load->options.people - 1);
         for (unsigned k = 0; k < who->sub_count; k++) {
             const struct bench_receive_counters *counters = bench_receive_stream_counters(who->subs[k].stream);
             out->delivered += counters->packets + counters->rtx_packets;

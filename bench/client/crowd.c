@@ -60,7 +60,8 @@ static void touch(struct bench_person *who)
 static void on_datagram(struct bench_person *who, enum bench_pc pc, struct bench_socket *socket, uint8_t *data,
                         size_t len)
 {
-    bench_participant_on_datagram(who->participant, base_clock_us(), pc, bench_socket_path(socket), data, len);
+    uint64_t now_us = base_clock_us();
+    bench_participant_on_datagram(who->participant, now_us, now_us, pc, bench_socket_path(socket), data, len);
     touch(who);
 }
 

@@ -21,6 +21,29 @@
 
 enum bench_transport { BENCH_UDP, BENCH_TCP, BENCH_UDP_OR_TCP };
 
+/** How far somebody who was started (bench_person_start) has come. */
+enum bench_person_state {
+    BENCH_PERSON_CONNECTING, /**< ticket, TCP, TLS, WebSocket */
+    BENCH_PERSON_JOINING,    /**< has said join, or resume */
+    BENCH_PERSON_INSIDE,
+    BENCH_PERSON_DROPPED, /**< the socket is gone, though nobody wanted that; media may go on */
+    BENCH_PERSON_FAILED   /**< see `failure`, `why` */
+};
+
+/** Why somebody could not enter, or had to go. */
+enum bench_failure {
+    BENCH_FAILURE_NONE,
+    BENCH_FAILURE_UNREACHABLE, /**< no TCP connection, or it broke */
+    BENCH_FAILURE_CERTIFICATE, /**< TLS: the certificate is not trusted */
+    BENCH_FAILURE_HTTP,        /**< the ticket or the WebSocket was refused: status in `why` */
+    BENCH_FAILURE_REFUSED,     /**< the server said refused or closing: its code in `why` */
+    BENCH_FAILURE_MEDIA,       /**< ICE or DTLS failed */
+    BENCH_FAILURE_TIMEOUT,     /**< nothing for BENCH_ENTER_LIMIT_US */
+    BENCH_FAILURE_RESOURCES    /**< this machine: descriptors, memory */
+};
+
+#define BENCH_ENTER_LIMIT_US 15000000u
+
 struct bench_person_config {
     const char *room;
     const char *identity; /**< 32 hex digits; NULL: drawn */
@@ -40,7 +63,13 @@ struct bench_person {
     char room[65], identity[33], ticket[128];
     struct bench_participant *participant;
     struct bench_ws *ws;
-    unsigned close_code; /**< of the socket: 0 while it is open */
+    enum bench_person_state state;
+    enum bench_failure failure;
+    char why[160];         /**< one line for people */
+    uint64_t started_us;   /**< of the latest _start or _start_again */
+    uint64_t inside_us;    /**< the server's welcome; 0: not yet */
+    uint64_t connected_us; /**< inside, and every peer connection it needs is connected; 0: not yet */
+    unsigned close_code;   /**< of the socket: 0 while it is open */
     struct bench_socket *sockets[2][BENCH_PERSON_SOCKETS];
     struct bench_socket *retired[2]; /* replaced by a move; closed at the end */
     struct base_heap_node node;
@@ -68,6 +97,12 @@ void bench_crowd_destroy(struct bench_crowd *crowd);
 /** Gets a ticket, opens the socket and says `join`; the rest happens in _run. Returns 0, BASE_ERR_*, or the HTTP status
  * of the refusal; *out is NULL then. */
 int bench_person_enter(struct bench_person **out, struct bench_crowd *crowd, const struct bench_person_config *config);
+/** The same without blocking: the ticket, the connection and the join go on in bench_crowd_run(); look at state,
+ * failure and the times of `struct bench_person`. Returns 0 or BASE_ERR_NOMEM; *out is NULL then. A ticket refused with
+ * 429 is asked for again. */
+int bench_person_start(struct bench_person **out, struct bench_crowd *crowd, const struct bench_person_config *config);
+/** The same without blocking as _reconnect. */
+int bench_person_start_again(struct bench_person *who, bool resume);
 /** The socket vanishes; media goes on. */
 void bench_person_drop_socket(struct bench_person *who);
 /** A new socket: `resume` with the token, or afresh with a new ticket. Returns as _enter. */

@@ -63,8 +63,8 @@ static int add_source(struct bench_participant *who, enum bench_source source, u
         sfu_rtp_ext_map_set(&config.extensions, SFU_RTP_EXT_ABS_SEND_TIME, EXT_SEND_TIME);
     else
         sfu_rtp_ext_map_set(&config.extensions, SFU_RTP_EXT_AUDIO_LEVEL, EXT_LEVEL);
-    who->sends[source] = bench_peer_add_send(who->peers[BENCH_PUBLISH], &config);
-    return who->sends[source] != NULL ? 0 : BASE_ERR_NOMEM;
+    who->sends[source][0] = bench_peer_add_send(who->peers[BENCH_PUBLISH], &config);
+    return who->sends[source][0] != NULL ? 0 : BASE_ERR_NOMEM;
 }
 
 int bench_participant_create(struct bench_participant **out, const struct bench_participant_config *config,
@@ -165,9 +165,9 @@ void bench_participant_publish(struct bench_participant *who, uint64_t now_us)
     describe_ourselves(who, BENCH_PUBLISH, sdp);
     json_t *tracks = json_array();
     for (int source = 0; source < BENCH_SOURCES; source++) {
-        if (who->sends[source] == NULL)
+        if (who->sends[source][0] == NULL)
             continue;
-        const struct bench_send_config *config = bench_send_stream_config(who->sends[source]);
+        const struct bench_send_config *config = bench_send_stream_config(who->sends[source][0]);
         struct bench_sdp_media *media = &sdp->media[sdp->media_count++];
         *media = (struct bench_sdp_media){.video = config->video,
                                           .direction = BENCH_SDP_SENDONLY,
@@ -484,11 +484,11 @@ void bench_participant_on_text(struct bench_participant *who, uint64_t now_us, c
 
 /* ---- media and time ------------------------------------------------------------------------------------------- */
 
-void bench_participant_on_datagram(struct bench_participant *who, uint64_t now_us, enum bench_pc pc,
-                                   const struct sfu_path *path, uint8_t *data, size_t len)
+void bench_participant_on_datagram(struct bench_participant *who, uint64_t now_us, uint64_t arrival_us,
+                                   enum bench_pc pc, const struct sfu_path *path, uint8_t *data, size_t len)
 {
     who->now_us = now_us;
-    bench_peer_on_datagram(who->peers[pc], now_us, path, data, len);
+    bench_peer_on_datagram(who->peers[pc], now_us, arrival_us, path, data, len);
 }
 
 uint64_t bench_participant_deadline_us(const struct bench_participant *who)

@@ -22,6 +22,7 @@
 #define BENCH_OTHERS_MAX 64
 #define BENCH_SUBS_MAX   192
 #define BENCH_PING_US    4000000u
+#define BENCH_LAYERS_MAX 3
 
 enum bench_pc { BENCH_PUBLISH, BENCH_SUBSCRIBE };
 enum bench_source { BENCH_MIC, BENCH_CAMERA, BENCH_SCREEN, BENCH_SOURCES };
@@ -79,8 +80,8 @@ struct bench_participant {
     char resume_token[128];
     bool resumed;
     struct bench_peer *peers[2];
-    struct bench_send_stream *sends[BENCH_SOURCES];
-    char track_ids[BENCH_SOURCES][BENCH_ID_MAX]; /**< "": not published (yet) */
+    struct bench_send_stream *sends[BENCH_SOURCES][BENCH_LAYERS_MAX]; /**< lowest layer first; [0] without simulcast */
+    char track_ids[BENCH_SOURCES][BENCH_ID_MAX];                      /**< "": not published (yet) */
     unsigned other_count;
     struct bench_other others[BENCH_OTHERS_MAX];
     unsigned sub_count;
@@ -108,8 +109,9 @@ void bench_participant_on_open(struct bench_participant *who, uint64_t now_us, c
 void bench_participant_on_text(struct bench_participant *who, uint64_t now_us, const char *text, size_t len);
 /** The socket is gone. Media goes on. */
 void bench_participant_on_socket_closed(struct bench_participant *who);
-void bench_participant_on_datagram(struct bench_participant *who, uint64_t now_us, enum bench_pc pc,
-                                   const struct sfu_path *path, uint8_t *data, size_t len);
+/** `arrival_us`: when the datagram reached this machine, <= now_us: for the delay statistics only. */
+void bench_participant_on_datagram(struct bench_participant *who, uint64_t now_us, uint64_t arrival_us,
+                                   enum bench_pc pc, const struct sfu_path *path, uint8_t *data, size_t len);
 uint64_t bench_participant_deadline_us(const struct bench_participant *who);
 void bench_participant_poll(struct bench_participant *who, uint64_t now_us);
 

@@ -252,7 +252,7 @@ static struct bench_receive_stream *learn_stream(struct bench_peer *peer, const 
     return NULL;
 }
 
-static void on_rtp(struct bench_peer *peer, uint64_t now_us, uint8_t *packet, size_t len)
+static void on_rtp(struct bench_peer *peer, uint64_t now_us, uint64_t arrival_us, uint8_t *packet, size_t len)
 {
     struct sfu_rtp_header header;
     if (sfu_rtp_parse(packet, len, &header) != 0) {
@@ -286,7 +286,7 @@ static void on_rtp(struct bench_peer *peer, uint64_t now_us, uint8_t *packet, si
         return;
     }
     bool rtx = bench_receive_stream_config(stream)->rtx_ssrc == header.ssrc;
-    bench_receive_stream_on_packet(stream, now_us, packet, plain_len, &header, rtx);
+    bench_receive_stream_on_packet(stream, now_us, arrival_us, packet, plain_len, &header, rtx);
 }
 
 static void on_stun(struct bench_peer *peer, uint64_t now_us, const struct sfu_path *path, const uint8_t *datagram,
@@ -301,8 +301,8 @@ static void on_stun(struct bench_peer *peer, uint64_t now_us, const struct sfu_p
         on_dtls_state(peer, now_us, sfu_dtls_session_poll(peer->dtls, now_us));
 }
 
-void bench_peer_on_datagram(struct bench_peer *peer, uint64_t now_us, const struct sfu_path *path, uint8_t *datagram,
-                            size_t len)
+void bench_peer_on_datagram(struct bench_peer *peer, uint64_t now_us, uint64_t arrival_us, const struct sfu_path *path,
+                            uint8_t *datagram, size_t len)
 {
     peer->now_us = now_us;
     peer->counters.datagrams_in++;
@@ -317,7 +317,7 @@ void bench_peer_on_datagram(struct bench_peer *peer, uint64_t now_us, const stru
             on_dtls_state(peer, now_us, sfu_dtls_session_on_datagram(peer->dtls, now_us, datagram, len));
         break;
     case SFU_DATAGRAM_RTP:
-        on_rtp(peer, now_us, datagram, len);
+        on_rtp(peer, now_us, arrival_us, datagram, len);
         break;
     case SFU_DATAGRAM_RTCP:
         bench_peer_on_rtcp(peer, now_us, datagram, len);

@@ -79,9 +79,10 @@ struct bench_receive_stream *bench_peer_add_receive(struct bench_peer *peer, con
 void bench_peer_remove_receive(struct bench_peer *peer, struct bench_receive_stream *stream);
 void bench_peer_set_receive_extensions(struct bench_peer *peer, const struct sfu_rtp_ext_map *map);
 
-/** The datagram may be decrypted in place. `path`: where it came from (remote) and arrived (local). */
-void bench_peer_on_datagram(struct bench_peer *peer, uint64_t now_us, const struct sfu_path *path, uint8_t *datagram,
-                            size_t len);
+/** The datagram may be decrypted in place. `path`: where it came from (remote) and arrived (local). `arrival_us`: when
+ * it reached this machine, <= now_us: for the delay statistics only. */
+void bench_peer_on_datagram(struct bench_peer *peer, uint64_t now_us, uint64_t arrival_us, const struct sfu_path *path,
+                            uint8_t *datagram, size_t len);
 uint64_t bench_peer_deadline_us(const struct bench_peer *peer);
 void bench_peer_poll(struct bench_peer *peer, uint64_t now_us);
 

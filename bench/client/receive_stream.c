@@ -206,7 +206,7 @@ static void check_serial(struct bench_receive_stream *stream, uint64_t ext_seq, 
 }
 
 /* Reads descriptor and stamp. Returns false if the packet is not what its publisher sent. */
-static bool read_content(struct bench_receive_stream *stream, uint64_t now_us, const uint8_t *payload, size_t len,
+static bool read_content(struct bench_receive_stream *stream, uint64_t arrival_us, const uint8_t *payload, size_t len,
                          bool marker, struct slot *slot)
 {
     struct bench_receive_counters *counters = &stream->counters;
@@ -233,7 +233,7 @@ static bool read_content(struct bench_receive_stream *stream, uint64_t now_us, c
         (vp8.start_of_frame != (stamp.packet == 0) || (vp8.start_of_frame && vp8.key_frame != stamp.key_frame) ||
          marker != (stamp.packet + 1 == stamp.packet_count)))
         counters->err_descriptor++;
-    bench_histogram_add(&stream->delay, now_us > stamp.send_us ? now_us - stamp.send_us : 0);
+    bench_histogram_add(&stream->delay, arrival_us > stamp.send_us ? arrival_us - stamp.send_us : 0);
     slot->frame = stamp.frame;
     slot->serial = stamp.serial;
     slot->picture_id = vp8.picture_id;
@@ -243,13 +243,13 @@ static bool read_content(struct bench_receive_stream *stream, uint64_t now_us, c
     return true;
 }
 
-static void accept(struct bench_receive_stream *stream, uint64_t now_us, uint64_t ext_seq, uint32_t timestamp_ts,
-                   bool marker, const uint8_t *payload, size_t len)
+static void accept(struct bench_receive_stream *stream, uint64_t now_us, uint64_t arrival_us, uint64_t ext_seq,
+                   uint32_t timestamp_ts, bool marker, const uint8_t *payload, size_t len)
 {
     struct slot slot = {.ext_seq = ext_seq, .timestamp_ts = timestamp_ts, .filler = len == 0};
     if (slot.filler)
         stream->counters.padding_packets++;
-    else if (!read_content(stream, now_us, payload, len, marker, &slot))
+    else if (!read_content(stream, arrival_us, payload, len, marker, &slot))
         return;
     stream->slots[ext_seq % BENCH_RECEIVE_WINDOW] = slot;
     if (ext_seq > stream->highest)
@@ -273,8 +273,8 @@ static void accept(struct bench_receive_stream *stream, uint64_t now_us, uint64_
     advance(stream, now_us);
 }
 
-void bench_receive_stream_on_packet(struct bench_receive_stream *stream, uint64_t now_us, const uint8_t *packet,
-                                    size_t len, const struct sfu_rtp_header *header, bool rtx)
+void bench_receive_stream_on_packet(struct bench_receive_stream *stream, uint64_t now_us, uint64_t arrival_us,
+                                    const uint8_t *packet, size_t len, const struct sfu_rtp_header *header, bool rtx)
 {
     size_t padding_bytes = 0;
     if (sfu_rtp_padding_bytes(packet, len, header, &padding_bytes) != 0) {
@@ -308,7 +308,7 @@ void bench_receive_stream_on_packet(struct bench_receive_stream *stream, uint64_
         if (sfu_nack_tracker_take_gave_up(stream->nack))
             stream->broken = true;
     }
-    accept(stream, now_us, ext_seq, header->timestamp_ts, header->marker, payload, payload_bytes);
+    accept(stream, now_us, arrival_us, ext_seq, header->timestamp_ts, header->marker, payload, payload_bytes);
     if (rtx)
         stream->counters.rtx_packets++;
     else

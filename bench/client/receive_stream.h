@@ -67,9 +67,10 @@ struct bench_receive_stream;
 int bench_receive_stream_create(struct bench_receive_stream **out, const struct bench_receive_config *config);
 void bench_receive_stream_destroy(struct bench_receive_stream *stream);
 
-/** A decrypted packet of this stream, padding still on: `rtx`, it is one of its retransmission stream. */
-void bench_receive_stream_on_packet(struct bench_receive_stream *stream, uint64_t now_us, const uint8_t *packet,
-                                    size_t len, const struct sfu_rtp_header *header, bool rtx);
+/** A decrypted packet of this stream, padding still on: `rtx`, it is one of its retransmission stream. `arrival_us`:
+ * when it reached this machine, <= now_us. */
+void bench_receive_stream_on_packet(struct bench_receive_stream *stream, uint64_t now_us, uint64_t arrival_us,
+                                    const uint8_t *packet, size_t len, const struct sfu_rtp_header *header, bool rtx);
 void bench_receive_stream_on_sr(struct bench_receive_stream *stream, uint64_t now_us, const struct sfu_rtcp_sr *sr);
 void bench_receive_stream_set_rtt_us(struct bench_receive_stream *stream, uint64_t rtt_us);
 

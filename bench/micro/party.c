@@ -245,7 +245,7 @@ size_t bench_party_endpoints(const struct bench_party *party)
 void bench_party_on_datagram(struct bench_party *party, size_t endpoint, uint64_t now_us, const struct sfu_path *path,
                              uint8_t *datagram, size_t len)
 {
-    bench_peer_on_datagram(party->endpoints[endpoint].peer, now_us, path, datagram, len);
+    bench_peer_on_datagram(party->endpoints[endpoint].peer, now_us, now_us, path, datagram, len);
     touch(&party->endpoints[endpoint]);
 }
 

@@ -171,7 +171,7 @@ static void deliver(struct sim *sim, struct sim_packet *packet)
         sim_drain(sim);
     } else if (endpoint->peer != NULL && !endpoint->owner->vanished &&
                packet->path.local.in4.sin_port == endpoint->path.local.in4.sin_port) {
-        bench_peer_on_datagram(endpoint->peer, sim->now_us, &packet->path, packet->data, packet->len);
+        bench_peer_on_datagram(endpoint->peer, sim->now_us, sim->now_us, &packet->path, packet->data, packet->len);
         sim_touch(sim, endpoint);
     }
     sim_net_give(&sim->net, packet);

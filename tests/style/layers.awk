@@ -12,9 +12,15 @@ BEGIN {
     may["sfu"] = "base sfu/wire sfu/media sfu/transport sfu/room sfu/io"
     may["signaling"] = "base sfu/sfu.h"
     may["platform"] = "base sfu/sfu.h signaling"
-    may["bench"] = "base sfu/wire sfu/media sfu/transport sfu/io"
+    may["bench/media"] = "base"
+    may["bench/client"] = "base sfu/wire sfu/media sfu/transport sfu/io bench/media"
+    may["bench/scenario"] = "base bench/media bench/client/network_profile.h"
+    may["bench/target"] = "base bench/client"
+    may["bench/report"] = "base bench/client/histogram.h"
+    may["bench/run"] = "base bench/media bench/client bench/scenario bench/target bench/report sfu/io"
+    may["bench"] = "base bench/media bench/client bench/scenario bench/target bench/report bench/run"
     # it measures the engine and a whole worker
-    may["bench/micro"] = "base bench sfu/wire sfu/media sfu/transport sfu/io sfu/room sfu/sfu.h"
+    may["bench/micro"] = "base bench/client sfu/wire sfu/media sfu/transport sfu/io sfu/room sfu/sfu.h"
     for (area in may) {
         n = split(may[area], list, " ")
         for (i = 1; i <= n; i++) allowed[area, list[i]] = 1
@@ -26,7 +32,7 @@ BEGIN {
 function area_of(path,    part, n) {
     n = split(path, part, "/")
     if (part[1] == "sfu" && n > 2) return "sfu/" part[2]
-    if (part[1] == "bench" && part[2] == "micro") return "bench/micro"
+    if (part[1] == "bench" && n > 2) return "bench/" part[2]
     return part[1]
 }
 

@@ -62,7 +62,7 @@ static void deliver(struct bench_receive_stream *stream, uint64_t now_us, const 
 {
     struct sfu_rtp_header header;
     if (sfu_rtp_parse(packet->bytes, packet->len, &header) == 0)
-        bench_receive_stream_on_packet(stream, now_us, packet->bytes, packet->len, &header, packet->rtx);
+        bench_receive_stream_on_packet(stream, now_us, now_us, packet->bytes, packet->len, &header, packet->rtx);
 }
 
 T_TEST(all_arrives_across_every_wrap)

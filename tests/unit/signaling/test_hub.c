@@ -30,7 +30,7 @@ static void publish(size_t socket, const char *media, const char *const *sources
     char *sdp = fake_offer(media, ufrag);
     json_t *tracks = json_array();
     for (size_t i = 0; sources[i]; i++) {
-        char mid[8];
+        char mid[24];
         snprintf(mid, sizeof mid, "%zu", i);
         json_array_append_new(tracks, json_pack("{s:s, s:s, s:b}", "mid", mid, "source", sources[i], "muted", 0));
     }

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * dialect.h - how one kind of server is spoken to. A participant (participant.h) has two peer connections, streams and
+ * a state; a dialect moves the words: it joins, offers what the participant publishes, answers what the server offers,
+ * and tells the participant who else is there. One constant table for each server; its functions are called by the
+ * participant only. A new server is one more source file with one more table (and, if it is to be started, an entry in
+ * bench/target).
+ */
+#ifndef CONSILIUM_BENCH_CLIENT_DIALECT_H
+#define CONSILIUM_BENCH_CLIENT_DIALECT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bench_participant;
+
+struct bench_dialect {
+    const char *name;    /**< "consilium", "janus" */
+    const char *ws_path; /**< where its WebSocket is */
+    const char *ws_protocol;
+    bool tickets;     /**< joining needs one (crowd.h fetches it) */
+    bool resumes;     /**< a dropped socket can be taken up again */
+    bool chats;       /**< has room chat */
+    uint32_t ping_us; /**< between two signs of life; 0: none needed */
+    /** The socket is open: join, or resume if `ticket` is NULL. `who->room` is the room's name. */
+    void (*on_open)(struct bench_participant *who, const char *ticket);
+    /** One message, parsed. */
+    void (*on_message)(struct bench_participant *who, const json_t *message);
+    void (*ping)(struct bench_participant *who);
+    /** Offers the present sources (again). */
+    void (*publish)(struct bench_participant *who);
+    /** Mutes or unmutes as a user's button does; returns the request's id, 0 if the server has no such thing. */
+    uint64_t (*mute)(struct bench_participant *who, int source, bool muted);
+    /** Says `text` to the room; NULL if !chats. */
+    uint64_t (*chat)(struct bench_participant *who, const char *text);
+    void (*leave)(struct bench_participant *who);
+};
+
+extern const struct bench_dialect bench_dialect_consilium;
+extern const struct bench_dialect bench_dialect_janus;
+
+#endif

@@ -13,16 +13,17 @@
 
 #include "bench/report/result.h"
 
-/** Service levels: what must hold for a run to pass. Negative: not asked. */
+/** Service levels: what must hold for a run to pass. Negative: not asked. Where there are several kinds of media, the
+ * worst one is judged: a failing sound must not drown in the many packets of the pictures. */
 struct bench_thresholds {
-    double loss; /**< share of expected packets that never arrived */
+    double loss; /**< share of expected packets that never arrived, less what the network profile took */
     double delay_p99_ms;
     double join_p99_ms, first_picture_p99_ms;
     double freezes;        /**< a minute and video track */
     double audio_gaps;     /**< a minute and audio track */
     double missing_tracks; /**< number */
     double failed_joins;   /**< number */
-    double errors;         /**< corrupt + duplicated + wrong packets + protocol problems */
+    double errors;         /**< number: bench_result_errors() */
     double psnr_db;        /**< least mean of the decoded sample */
     double server_cpu;     /**< cores */
 };
@@ -35,6 +36,8 @@ extern const struct bench_thresholds bench_thresholds_default;
 /** Sets one from "loss=0.5%", "delay-p99=200ms", "join-p99=2s", "freezes=0.5", "cpu=1.5", "psnr=30", or "loss=off".
  * Returns 0, or BASE_ERR_INVALID with the reason in error (160 bytes). */
 int bench_thresholds_parse(struct bench_thresholds *out, const char *text, char *error);
+/** Name of the i-th level as it is given to _parse, or NULL after the last. */
+const char *bench_thresholds_name(size_t i);
 /** Judges: fills result->verdicts. Returns whether all that was asked holds and the result counts (not saturated, not
  * interrupted). */
 bool bench_thresholds_judge(const struct bench_thresholds *thresholds, struct bench_result *result);

@@ -126,10 +126,21 @@ struct bench_result {
 uint64_t bench_result_expected(const struct bench_result *result);
 uint64_t bench_result_delivered(const struct bench_result *result);
 uint64_t bench_result_tracks_missing(const struct bench_result *result);
+/** What is never right, counted: packets corrupt, duplicated or wrong, or that do not authenticate; what the protocol
+ * forbids; frames that cannot be decoded or show something else; chat messages that did not come; people who lost their
+ * connection without being told to. */
+uint64_t bench_result_errors(const struct bench_result *result);
 /** The delays of all kinds in one. */
 void bench_result_delay(const struct bench_result *result, struct bench_histogram *out);
 /** us of server CPU per delivered packet; negative: not known. */
 double bench_result_cost_us(const struct bench_result *result);
+/** Mean CPU in the measured part, in cores; negative: not known. */
+double bench_result_server_cores(const struct bench_result *result);
+double bench_result_generator_cores(const struct bench_result *result);
+/** Whether the figures are about the server: the generator kept up, and the run went to its end. */
+bool bench_result_counts(const struct bench_result *result);
+/** Whether it was judged, all that was asked holds, and it counts. */
+bool bench_result_passed(const struct bench_result *result);
 /** Writes one more line of failure (printf), counts it. */
 void bench_result_fail(struct bench_result *result, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** Adds a sample; returns it zeroed, or NULL without memory. */

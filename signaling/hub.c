@@ -70,8 +70,8 @@ struct sig_connection *sig_hub_socket_opened(struct sig_hub *hub, uint64_t now_u
     connection->timer.kind = SIG_TIMER_CONNECTION;
     connection->hub = hub;
     connection->socket = socket;
-    connection->opened_us = connection->heard_us = connection->allowance_at_us = now_us;
-    connection->allowance = SIG_MESSAGES_BURST * UINT64_C(1000000);
+    connection->opened_us = connection->heard_us = now_us;
+    sig_allowance_fill(&connection->allowance, now_us, SIG_MESSAGES_BURST);
     connection->join_id = SIG_NO_ID;
     if (base_heap_set(&hub->timers, &connection->timer.node, now_us + SIG_FIRST_MESSAGE_US)) {
         free(connection);

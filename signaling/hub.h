@@ -27,7 +27,10 @@
 #define SIG_MESSAGES_A_SECOND  50u
 #define SIG_MESSAGES_BURST     100u
 #define SIG_MESSAGE_UNIT_BYTES (16u * 1024u) /**< each full unit of a message counts as one message more */
-#define SIG_ERRORS_MAX         20u           /**< this error closes the socket */
+#define SIG_CHATS_A_SECOND     5u            /**< of one person */
+#define SIG_CHATS_BURST        10u
+#define SIG_CHAT_MAX           2000u /**< characters of one `chat` */
+#define SIG_ERRORS_MAX         20u   /**< this error closes the socket */
 #define SIG_ROOMS_MAX          1000u
 #define SIG_MESSAGE_MAX_BYTES  (64u * 1024u)  /**< every message but `subscribed` */
 #define SIG_ANSWER_MAX_BYTES   (640u * 1024u) /**< `subscribed`: SIG_SDP_ANSWER_MAX_BYTES, escaped */
@@ -54,6 +57,7 @@ struct sig_hub_config {
     struct sig_sfu_port port;
     struct sig_hub_output output;
     struct sig_tickets *tickets; /**< outlive the hub */
+    uint64_t (*wall_us)(void);   /**< microseconds since 1970 UTC, for what people read */
 };
 
 struct sig_hub;
@@ -89,7 +93,7 @@ void sig_hub_shutdown(struct sig_hub *hub, uint64_t now_us);
 struct sig_hub_stats {
     uint64_t sockets, rooms, participants, detached; /* gauges */
     uint64_t sockets_opened, messages_in, messages_out, bytes_out, errors, refused, joins, resumes, resumes_unknown;
-    uint64_t publishes, subscribe_offers, subscribe_answers, negotiations_failed, rate_limited, timeouts;
+    uint64_t publishes, subscribe_offers, subscribe_answers, negotiations_failed, rate_limited, timeouts, chats;
 };
 void sig_hub_stats(const struct sig_hub *hub, struct sig_hub_stats *out);
 

@@ -26,6 +26,12 @@ struct sig_timer {
     enum sig_timer_kind kind;
 };
 
+/** A token bucket: what somebody may still send, in millionths of a message. */
+struct sig_allowance {
+    uint64_t left;
+    uint64_t at_us;
+};
+
 enum sig_connection_state {
     SIG_CONNECTION_FIRST,
     SIG_CONNECTION_JOINING,
@@ -41,9 +47,8 @@ struct sig_connection {
     struct sig_participant *participant; /**< NULL before a join, and after the participant ended */
     uint64_t opened_us;
     uint64_t heard_us;
-    int64_t join_id;    /**< `id` of the join, for its answer; SIG_NO_ID */
-    uint64_t allowance; /**< messages allowed, in millionths */
-    uint64_t allowance_at_us;
+    int64_t join_id; /**< `id` of the join, for its answer; SIG_NO_ID */
+    struct sig_allowance allowance;
     unsigned errors;
     struct sig_connection *previous, *next;
 };
@@ -70,6 +75,7 @@ struct sig_participant {
     uint64_t answer_retry_us; /**< when the answer that the engine had no place for is tried again */
     char name[SIG_NAME_MAX];
     uint32_t rights;
+    struct sig_allowance chat;
     uint64_t resume_key; /**< hash of `resume` in the hub's table; valid if resume is not "" */
     char resume[33];
     size_t track_count;
@@ -126,6 +132,8 @@ void sig_hub_set_timer(struct sig_hub *hub, struct sig_timer *timer, uint64_t de
 
 /** Sends and frees `message` (NULL is allowed: nothing happens, no memory). */
 void sig_session_send(struct sig_connection *connection, json_t *message);
+/** ISO-8601 UTC of wall-clock microseconds, or null for 0 (no limit). */
+json_t *sig_session_time_json(uint64_t wall_us);
 /** An `error`; the 20th closes. `id`: of the request, or SIG_NO_ID. */
 void sig_session_error(struct sig_connection *connection, uint64_t now_us, int64_t id, const char *code,
                        const char *text);
@@ -145,6 +153,10 @@ void sig_session_negotiate_soon(struct sig_participant *participant, uint64_t no
 /** Hands the kept answer to the engine again; the timer does so until there is place or the 15 s are over. */
 void sig_session_retry_answer(struct sig_participant *participant, uint64_t now_us);
 void sig_session_on_timer(struct sig_connection *connection, uint64_t now_us);
+void sig_allowance_fill(struct sig_allowance *allowance, uint64_t now_us, unsigned burst);
+/** Takes `count` messages; false: so many are not left. `a_second` come back, up to `burst`. */
+bool sig_allowance_take(struct sig_allowance *allowance, uint64_t now_us, unsigned a_second, unsigned burst,
+                        size_t count);
 
 /* ---- rooms.c -------------------------------------------------------------------------------------------------- */
 

@@ -133,18 +133,26 @@ enum sfu_kind sig_source_kind(enum sfu_source source)
     return source == SFU_SOURCE_MIC || source == SFU_SOURCE_SCREEN_AUDIO ? SFU_AUDIO : SFU_VIDEO;
 }
 
-bool sig_name_valid(const char *name)
+/* Are there 1..max characters, none of them a control character (C0 but `allowed`, DEL, C1)? jansson has checked that
+ * it is UTF-8. */
+static bool printable(const char *text, size_t max, char allowed)
 {
     size_t characters = 0;
-    bool blank = true;
-    const unsigned char *at = (const unsigned char *)name; /* jansson has checked that it is UTF-8 */
-    for (; *at; at++) {
-        if (*at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0))
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
+        bool control = *at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0);
+        if (control && *at != (unsigned char)allowed)
             return false;
-        if ((*at & 0xc0) != 0x80)
-            characters++;
-        if (*at != ' ')
-            blank = false;
+        characters += (*at & 0xc0) != 0x80;
     }
-    return characters >= 1 && characters <= 80 && !blank;
+    return characters >= 1 && characters <= max;
+}
+
+bool sig_name_valid(const char *name)
+{
+    return printable(name, 80, '\0') && name[strspn(name, " ")] != '\0';
+}
+
+bool sig_chat_valid(const char *text, size_t max)
+{
+    return printable(text, max, '\n');
 }

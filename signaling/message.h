@@ -43,5 +43,7 @@ enum sfu_kind sig_source_kind(enum sfu_source source);
 
 /** A display name: 1 to 80 characters of valid UTF-8 without control characters, not only spaces. */
 bool sig_name_valid(const char *name);
+/** 1 to `max` characters of valid UTF-8, no control characters but newline. */
+bool sig_chat_valid(const char *text, size_t max);
 
 #endif

@@ -163,6 +163,7 @@ static struct sig_participant *new_participant(struct sig_hub *hub, uint64_t now
     memcpy(participant->name, grant->name, sizeof participant->name);
     participant->rights = grant->rights;
     participant->quality = SIG_QUALITY_UNKNOWN;
+    sig_allowance_fill(&participant->chat, now_us, SIG_CHATS_BURST);
     if (base_map_put(&hub->participants, participant->id, participant)) {
         free(participant);
         return NULL;

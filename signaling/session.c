@@ -65,8 +65,7 @@ void sig_session_fail(const struct sig_request *request, const char *code, const
     sig_session_error(request->connection, request->now_us, request->id, code, text);
 }
 
-/* ISO-8601 UTC of wall-clock microseconds, or null for 0 (no limit). */
-static json_t *time_json(uint64_t wall_us)
+json_t *sig_session_time_json(uint64_t wall_us)
 {
     char text[32];
     struct tm tm;
@@ -83,7 +82,7 @@ void sig_session_refuse(struct sig_connection *connection, uint64_t now_us, int6
     json_t *message =
         json_pack("{s:s, s:s, s:s, s:b}", "type", "refused", "code", code, "message", code, "retry", (int)retry);
     if (room && strcmp(code, "room_not_open") == 0)
-        json_object_set_new(message, "opens_at", time_json(room->policy.opens_wall_us));
+        json_object_set_new(message, "opens_at", sig_session_time_json(room->policy.opens_wall_us));
     connection->hub->stats.refused++;
     base_log_info("join_refused", "code=%s", code);
     sig_session_send(connection, with_id(message, "re", id));
@@ -123,8 +122,8 @@ static json_t *rights_json(uint32_t rights)
 static json_t *room_json(const struct sig_room *room)
 {
     return json_pack("{s:s, s:s, s:I, s:o, s:o}", "name", room->name, "title", room->title, "capacity",
-                     (json_int_t)room->policy.capacity, "opens_at", time_json(room->policy.opens_wall_us), "closes_at",
-                     time_json(room->policy.closes_wall_us));
+                     (json_int_t)room->policy.capacity, "opens_at", sig_session_time_json(room->policy.opens_wall_us),
+                     "closes_at", sig_session_time_json(room->policy.closes_wall_us));
 }
 
 /* A fresh token; the old one is worth nothing from now on. */
@@ -261,20 +260,32 @@ static void resume(const struct sig_request *request)
 
 /* ---- in ------------------------------------------------------------------------------------------------------- */
 
-/* A token bucket in millionths of a message. Large ones cost more: parsing takes time by the byte. */
+#define ONE_MESSAGE UINT64_C(1000000)
+
+void sig_allowance_fill(struct sig_allowance *allowance, uint64_t now_us, unsigned burst)
+{
+    *allowance = (struct sig_allowance){.left = burst * ONE_MESSAGE, .at_us = now_us};
+}
+
+bool sig_allowance_take(struct sig_allowance *allowance, uint64_t now_us, unsigned a_second, unsigned burst,
+                        size_t count)
+{
+    uint64_t full = burst * ONE_MESSAGE, elapsed_us = now_us - allowance->at_us;
+    allowance->at_us = now_us;
+    allowance->left += (elapsed_us < full / a_second ? elapsed_us : full / a_second) * a_second;
+    if (allowance->left > full)
+        allowance->left = full;
+    if (allowance->left < count * ONE_MESSAGE)
+        return false;
+    allowance->left -= count * ONE_MESSAGE;
+    return true;
+}
+
+/* Large ones cost more: parsing takes time by the byte. */
 static bool allowed(struct sig_connection *connection, uint64_t now_us, size_t len)
 {
-    const uint64_t one = 1000000, cost = one + len / SIG_MESSAGE_UNIT_BYTES * one;
-    uint64_t elapsed_us = now_us - connection->allowance_at_us;
-    uint64_t fills_in_us = SIG_MESSAGES_BURST * one / SIG_MESSAGES_A_SECOND;
-    connection->allowance_at_us = now_us;
-    connection->allowance += (elapsed_us < fills_in_us ? elapsed_us : fills_in_us) * SIG_MESSAGES_A_SECOND;
-    if (connection->allowance > SIG_MESSAGES_BURST * one)
-        connection->allowance = SIG_MESSAGES_BURST * one;
-    if (connection->allowance < cost)
-        return false;
-    connection->allowance -= cost;
-    return true;
+    return sig_allowance_take(&connection->allowance, now_us, SIG_MESSAGES_A_SECOND, SIG_MESSAGES_BURST,
+                              1 + len / SIG_MESSAGE_UNIT_BYTES);
 }
 
 static void first_message(const struct sig_request *request, const char *type)

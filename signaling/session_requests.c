@@ -149,6 +149,29 @@ static void restart(const struct sig_request *request)
     sig_session_negotiate(participant, request->now_us);
 }
 
+/* The text is for those in the room: it is neither kept nor logged. */
+static void chat(const struct sig_request *request)
+{
+    struct sig_participant *participant = request->connection->participant;
+    struct sig_hub *hub = participant->hub;
+    const char *text = sig_message_string(request->json, "text");
+    if (!text || !sig_chat_valid(text, SIG_CHAT_MAX)) {
+        sig_session_fail(request, "bad_request", "text: 1 to 2000 characters, no control characters but newline");
+        return;
+    }
+    if (!sig_allowance_take(&participant->chat, request->now_us, SIG_CHATS_A_SECOND, SIG_CHATS_BURST, 1)) {
+        hub->stats.rate_limited++;
+        sig_session_fail(request, "rate_limited", "too many chat messages");
+        return;
+    }
+    hub->stats.chats++;
+    send_ok(request);
+    sig_room_broadcast(participant->room, NULL,
+                       json_pack("{s:s, s:o, s:s, s:s, s:o}", "type", "chat", "participant",
+                                 sig_id_json('p', participant->id), "name", participant->name, "text", text, "at",
+                                 sig_session_time_json(hub->config.wall_us())));
+}
+
 static void leave(const struct sig_request *request)
 {
     struct sig_participant *participant = request->connection->participant;
@@ -162,8 +185,8 @@ bool sig_session_request(const struct sig_request *request, const char *type)
         const char *type;
         void (*handle)(const struct sig_request *request);
     } handlers[] = {
-        {"publish", publish},   {"subscribed", subscribed}, {"mute", mute},
-        {"moderate", moderate}, {"restart", restart},       {"leave", leave},
+        {"publish", publish}, {"subscribed", subscribed}, {"mute", mute}, {"moderate", moderate}, {"restart", restart},
+        {"chat", chat},       {"leave", leave},
     };
     for (size_t i = 0; i < sizeof handlers / sizeof handlers[0]; i++) {
         if (strcmp(type, handlers[i].type) == 0) {

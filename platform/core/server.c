@@ -185,7 +185,8 @@ static enum plat_exit open_http(struct server *server)
 {
     const struct plat_config *config = server->config;
     struct plat_context *context = &server->context;
-    struct sig_hub_config hub = {.port = sig_sfu_port_of(context->sfu), .output = sig_websocket_output()};
+    struct sig_hub_config hub = {
+        .port = sig_sfu_port_of(context->sfu), .output = sig_websocket_output(), .wall_us = base_clock_wall_us};
     if (sig_tickets_create(&context->tickets, TICKETS_MAX))
         return fail(PLAT_EXIT_OTHER, "no memory");
     hub.tickets = context->tickets;

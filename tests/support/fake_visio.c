@@ -250,6 +250,11 @@ static void close_socket(void *user, void *socket, enum sig_close_code code)
     s->closed = code;
 }
 
+static uint64_t wall_us(void)
+{
+    return FAKE_WALL_US;
+}
+
 void fake_start(struct fake_visio *fake)
 {
     memset(fake, 0, sizeof *fake);
@@ -257,7 +262,8 @@ void fake_start(struct fake_visio *fake)
     int err = sig_tickets_create(&fake->tickets, 64);
     struct sig_hub_config config = {.port = {fake, post, ice_credentials, candidates, fingerprint},
                                     .output = {fake, send_text, close_socket},
-                                    .tickets = fake->tickets};
+                                    .tickets = fake->tickets,
+                                    .wall_us = wall_us};
     if (!err)
         err = sig_hub_create(&fake->hub, &config);
     assert(!err);

@@ -17,6 +17,7 @@
 #define FAKE_SOCKETS_MAX      64
 #define FAKE_MESSAGES_MAX     256
 #define FAKE_EVENTS_MAX       1024
+#define FAKE_WALL_US          UINT64_C(1700000000000000) /**< 2023-11-14T22:13:20Z, all the time */
 
 struct fake_participant {
     uint64_t id, room_id, identity[2];

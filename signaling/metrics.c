@@ -91,6 +91,27 @@ static void write_workers(struct sig_text *t, const struct sig_metrics *m)
     }
 }
 
+/* The names that every Prometheus client library uses. */
+static void write_process(struct sig_text *t, const struct sig_process *process)
+{
+    sig_text_addf(t,
+                  "# HELP process_cpu_seconds_total User and system CPU time of the process.\n"
+                  "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total %" PRIu64 ".%06" PRIu64 "\n",
+                  process->cpu_us / 1000000u, process->cpu_us % 1000000u);
+    sig_text_addf(t,
+                  "# HELP process_resident_memory_bytes Resident memory of the process.\n"
+                  "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes %" PRIu64 "\n",
+                  process->resident_bytes);
+    sig_text_addf(t,
+                  "# HELP process_open_fds Open file descriptors.\n"
+                  "# TYPE process_open_fds gauge\nprocess_open_fds %" PRIu64 "\n",
+                  process->open_fds);
+    sig_text_addf(t,
+                  "# HELP process_max_fds File descriptors that may be open.\n"
+                  "# TYPE process_max_fds gauge\nprocess_max_fds %" PRIu64 "\n",
+                  process->max_fds);
+}
+
 int sig_metrics_write(char **out, size_t *len, const struct sig_metrics *m)
 {
     struct sig_text t;
@@ -99,6 +120,7 @@ int sig_metrics_write(char **out, size_t *len, const struct sig_metrics *m)
     head(&t, "build_info", GAUGE, "The version of the server.");
     sig_text_add(&t, "consilium_build_info{version=\"" CONSILIUM_VERSION "\"} 1\n");
     single(&t, "uptime_seconds", GAUGE, m->uptime_us / 1000000u, "Time since the start.");
+    write_process(&t, &m->process);
     single(&t, "tickets", GAUGE, m->tickets, "Tickets not used yet.");
     single(&t, "sockets", GAUGE, hub->sockets, "Visio sockets that are open.");
     single(&t, "open_rooms", GAUGE, hub->rooms, "Rooms that are open.");
@@ -119,6 +141,7 @@ int sig_metrics_write(char **out, size_t *len, const struct sig_metrics *m)
     single(&t, "negotiations_failed_total", COUNTER, hub->negotiations_failed, "Offers that got no usable answer.");
     single(&t, "rate_limited_total", COUNTER, hub->rate_limited, "Messages beyond the rate limit.");
     single(&t, "resume_timeouts_total", COUNTER, hub->timeouts, "Participants that did not come back.");
+    single(&t, "chat_messages_total", COUNTER, hub->chats, "Chat messages passed on.");
     single(&t, "http_connections", GAUGE, m->http_connections, "TCP connections of HTTP and WebSocket.");
     single(&t, "http_requests_total", COUNTER, m->http_requests, "HTTP requests answered.");
     single(&t, "http_refused_total", COUNTER, m->http_refused, "Connections refused because of a limit.");

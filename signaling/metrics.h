@@ -6,9 +6,11 @@
 #define CONSILIUM_SIGNALING_METRICS_H
 
 #include "signaling/hub.h"
+#include "signaling/process.h"
 
 struct sig_metrics {
     uint64_t uptime_us;
+    struct sig_process process;
     struct sig_hub_stats hub;
     size_t tickets;
     uint64_t http_connections, http_requests, http_refused;

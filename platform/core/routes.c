@@ -58,6 +58,7 @@ static void metrics(void *user, const struct sig_http_request *request, struct s
     struct sig_metrics values = {.uptime_us = request->now_us - context->started_us,
                                  .tickets = sig_tickets_count(context->tickets),
                                  .workers = workers};
+    sig_process_read(&values.process);
     sig_hub_stats(context->hub, &values.hub);
     sig_http_server_stats(context->http, &http);
     values.http_connections = http.connections;

@@ -236,7 +236,11 @@ T_TEST(open_room_tickets)
 T_TEST(metrics_are_prometheus_text)
 {
     struct sfu_worker_stats workers[2] = {{.engine = {.rooms = 3}}, {.cpu_us = 17}};
-    struct sig_metrics metrics = {.uptime_us = 5000000, .hub = {.joins = 4}, .worker_count = 2, .workers = workers};
+    struct sig_metrics metrics = {.uptime_us = 5000000,
+                                  .process = {.cpu_us = 3000007, .resident_bytes = 4096, .open_fds = 5},
+                                  .hub = {.joins = 4},
+                                  .worker_count = 2,
+                                  .workers = workers};
     char *text;
     size_t len;
     T_EQ(sig_metrics_write(&text, &len, &metrics), 0);
@@ -246,9 +250,27 @@ T_TEST(metrics_are_prometheus_text)
     T_CHECK(strstr(text, "consilium_worker_cpu_microseconds_total{worker=\"1\"} 17\n") != NULL);
     for (const char *line = text; *line; line = strchr(line, '\n') + 1)
         T_CHECK(strncmp(line, "# HELP consilium_", 17) == 0 || strncmp(line, "# TYPE consilium_", 17) == 0 ||
-                strncmp(line, "consilium_", 10) == 0);
+                strncmp(line, "consilium_", 10) == 0 || strncmp(line, "# HELP process_", 15) == 0 ||
+                strncmp(line, "# TYPE process_", 15) == 0 || strncmp(line, "process_", 8) == 0);
+    T_CHECK(strstr(text, "\nprocess_cpu_seconds_total 3.000007\n") != NULL);
+    T_CHECK(strstr(text, "\nprocess_resident_memory_bytes 4096\n") != NULL);
+    T_CHECK(strstr(text, "\nprocess_open_fds 5\n") != NULL);
     free(text);
 }
 
+T_TEST(the_process_is_measured)
+{
+    struct sig_process before, after;
+    sig_process_read(&before);
+    T_CHECK(before.resident_bytes > 100000);
+    T_CHECK(before.open_fds >= 3 && before.open_fds < before.max_fds);
+    FILE *file = fopen("/dev/null", "r");
+    sig_process_read(&after);
+    T_EQ(after.open_fds, before.open_fds + 1);
+    T_CHECK(after.cpu_us >= before.cpu_us);
+    fclose(file);
+}
+
 T_MAIN(T_CASE(routes_are_found), T_CASE(no_path_leads_out_of_the_folder),
-       T_CASE(files_with_types_caching_and_compression), T_CASE(open_room_tickets), T_CASE(metrics_are_prometheus_text))
+       T_CASE(files_with_types_caching_and_compression), T_CASE(open_room_tickets), T_CASE(metrics_are_prometheus_text),
+       T_CASE(the_process_is_measured))

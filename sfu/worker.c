@@ -28,7 +28,7 @@
 #define BATCHES_MAX  4     /* recvmmsg calls of one iteration; then timers and messages get their turn */
 #define MESSAGES_MAX 256   /* taken in one iteration, likewise */
 #define PACKET_MAX   32768 /* packets kept for retransmission; the pool grows only as they come */
-#define CHUNK_MAX    2048  /* egress memory of one iteration: 40 MB of addresses, touched only when used */
+#define CHUNK_MAX    4096  /* egress memory of one iteration: 80 MB of addresses, touched only when used */
 /* One more packet to a full room, or a poll of all participants, must find room beyond these. */
 #define PACKET_RUNS_MAX (CHUNK_MAX - SFU_ROOM_CAPACITY_MAX - 24)
 #define POLL_RUNS_MAX   (CHUNK_MAX / 4)

@@ -112,7 +112,9 @@ static void on_left(struct sig_participant *participant, uint64_t now_us, enum s
         sig_session_closing(connection, now_us, text, reconnect,
                             reason == SFU_REASON_SHUTDOWN ? SIG_CLOSE_GOING_DOWN : SIG_CLOSE_ON_PURPOSE);
     }
-    if (was_in)
+    /* When the room closes everybody goes: telling each of each would be a million messages in a large one. */
+    bool all = reason == SFU_REASON_ROOM_CLOSED || reason == SFU_REASON_ROOM_TIME_OVER || reason == SFU_REASON_SHUTDOWN;
+    if (was_in && !all)
         sig_room_broadcast(room, participant,
                            json_pack("{s:s, s:o, s:s}", "type", "participant_left", "participant",
                                      sig_id_json('p', participant->id), "reason", left_reason(reason)));

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "sfu/sfu.h"
 
 enum kind { PATH, ADDRESS, ADDRESSES, ACCESS, NUMBER, BOOLEAN, LEVEL };
 
@@ -30,7 +31,8 @@ static const struct key keys[] = {
     {"tls-certificate", PATH, AT(tls_certificate), 0, 0, NULL, "PEM chain; without: self-signed, in the data folder"},
     {"tls-key", PATH, AT(tls_key), 0, 0, NULL, "PEM key of tls-certificate"},
     {"open-rooms", BOOLEAN, AT(open_rooms), 0, 0, "no", "rooms reachable by link and name, for demos"},
-    {"room-capacity", NUMBER, AT(room_capacity), 1, 500, "35", "participants of an open room at one time"},
+    {"room-capacity", NUMBER, AT(room_capacity), 1, SFU_ROOM_CAPACITY_MAX, "35",
+     "participants of an open room at one time"},
     {"public-address", ADDRESSES, AT(public_address), 0, 0, NULL, "address to advertise for media (repeatable)"},
     {"media-port", NUMBER, AT(media_port), 0, 65535, "40000", "UDP port of the first worker; 0: any free ones"},
     {"media-tcp", BOOLEAN, AT(media_tcp), 0, 0, "yes", "media over TCP where UDP does not pass"},

@@ -24,7 +24,7 @@ enum { SFU_SEND_EXT_MID = 1, SFU_SEND_EXT_AUDIO_LEVEL = 2, SFU_SEND_EXT_TRANSPOR
 #define SFU_TRACKS_MAX          8   /**< up tracks of one participant */
 #define SFU_SUBSCRIPTIONS_MAX   512 /**< down tracks of one participant */
 #define SFU_SPEAKERS_RECENT_MAX 5
-#define SFU_ROOM_CAPACITY_MAX   500
+#define SFU_ROOM_CAPACITY_MAX   1000
 
 enum sfu_right {
     SFU_RIGHT_PUBLISH_AUDIO = 1u << 0,

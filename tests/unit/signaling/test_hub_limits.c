@@ -184,7 +184,49 @@ T_TEST(large_messages_count_more)
     fake_stop(&fake);
 }
 
+T_TEST(viewers_come_and_go_without_new_offers_to_others)
+{
+    struct sig_hub_stats stats;
+    fake_start(&fake);
+    size_t a = fake_join(&fake, 1), b = fake_join(&fake, 2);
+    publish_mic(a);
+    answer(b);
+    for (int i = 0; i < 3; i++) {
+        size_t viewer = fake_join(&fake, (uint64_t)(3 + i));
+        T_EQ(fake_count(&fake, viewer, "subscribe"), 1);
+        fake_text(&fake, viewer, "{\"type\":\"leave\"}");
+        fake_advance(&fake, 1000000);
+    }
+    T_EQ(fake_count(&fake, b, "participant_left"), 3);
+    T_EQ(fake_count(&fake, a, "subscribe"), 0);
+    T_EQ(fake_count(&fake, b, "subscribe"), 1);
+    sig_hub_stats(fake.hub, &stats);
+    T_EQ(stats.subscribe_offers, 4);
+    fake_stop(&fake);
+}
+
+T_TEST(when_the_room_closes_nobody_is_told_of_each_other)
+{
+    fake_start(&fake);
+    size_t sockets[5];
+    for (size_t i = 0; i < 5; i++)
+        sockets[i] = fake_join(&fake, i + 1);
+    for (size_t i = 0; i < 5; i++)
+        fake_event(&fake, &(struct sfu_event){.kind = SFU_EVENT_LEFT,
+                                              .room_id = 1,
+                                              .participant_id = i + 1,
+                                              .reason = SFU_REASON_ROOM_TIME_OVER});
+    fake_run(&fake);
+    for (size_t i = 0; i < 5; i++) {
+        T_EQ(fake_count(&fake, sockets[i], "participant_left"), 0);
+        T_STR_EQ(text_of(fake_expect(&fake, sockets[i], "closing"), "reason"), "room_time_over");
+    }
+    fake_stop(&fake);
+}
+
 T_MAIN(T_CASE(names_that_a_stranger_leaves_behind_keep_nobody_out),
        T_CASE(an_answer_that_found_a_full_ring_is_applied_later),
        T_CASE(a_ring_that_stays_full_ends_the_session_after_15_s), T_CASE(silence_is_told_as_nobody),
-       T_CASE(a_resume_hears_how_its_transports_and_the_room_stand), T_CASE(large_messages_count_more))
+       T_CASE(a_resume_hears_how_its_transports_and_the_room_stand), T_CASE(large_messages_count_more),
+       T_CASE(viewers_come_and_go_without_new_offers_to_others),
+       T_CASE(when_the_room_closes_nobody_is_told_of_each_other))

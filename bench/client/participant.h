@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * participant.h - one person in a room, as PROTOCOL.md describes it: the JSON conversation and two peer connections.
+ * participant.h - one person in a room: a conversation with the server in its dialect (dialect.h), and two peer
+ * connections.
  *
- * Transport-agnostic and sans-IO: the owner moves the texts of the socket and the datagrams (person.h does it over real
+ * Transport-agnostic and sans-IO: the owner moves the texts of the socket and the datagrams (crowd.h does it over real
  * sockets). Drive it: _on_open when the socket is open, _on_text for each message, _on_datagram, _poll at the deadline.
- * By itself it joins (or resumes), publishes, answers each `subscribe`, pings. Threads: one owner.
+ * By itself it joins (or resumes), publishes, answers each offer, pings. Threads: one owner.
  *
- * A display name "bench 7" says that the person's stamps have publisher number 7: then receivers check it.
+ * A display name "bench 7" says that the person's stamps have publisher number 7: then receivers check it, and whoever
+ * keeps the account finds the stream by that number (bench_participant_sub_of()).
  */
 #ifndef CONSILIUM_BENCH_CLIENT_PARTICIPANT_H
 #define CONSILIUM_BENCH_CLIENT_PARTICIPANT_H
@@ -15,16 +17,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hash.h"
+#include "bench/client/dialect.h"
 #include "bench/client/peer.h"
 #include "bench/client/sdp.h"
 
 #define BENCH_ID_MAX     24
-#define BENCH_OTHERS_MAX 64
-#define BENCH_SUBS_MAX   192
-#define BENCH_PING_US    4000000u
+#define BENCH_TRACKS_MAX 8 /**< of one participant, PROTOCOL.md section 4 */
 #define BENCH_LAYERS_MAX 3
 
 enum bench_pc { BENCH_PUBLISH, BENCH_SUBSCRIBE };
+/** BENCH_SOURCES: also a source of other clients that is none of ours. */
 enum bench_source { BENCH_MIC, BENCH_CAMERA, BENCH_SCREEN, BENCH_SOURCES };
 
 enum bench_participant_state {
@@ -32,15 +35,19 @@ enum bench_participant_state {
     BENCH_ENTERING,
     BENCH_INSIDE,
     BENCH_REFUSED, /**< see `code` */
-    BENCH_CLOSED,  /**< the server said `closing`, see `code` */
+    BENCH_CLOSED,  /**< the server said goodbye, see `code` */
 };
 
+struct bench_sub;
+
 struct bench_participant_config {
+    const struct bench_dialect *dialect; /**< NULL: Consilium's */
+    const char *room;                    /**< its name; copied; not needed where a ticket says it */
     struct sfu_dtls_identity *identity;
     uint32_t number; /**< of the stamps; > 0 */
     uint64_t seed;
     int64_t wall_offset_us;
-    bool sources[BENCH_SOURCES]; /**< what to publish */
+    bool sources[BENCH_SOURCES]; /**< what to publish on entering */
     uint32_t video_bps, fps;     /**< 0: 300,000 and 25 */
     void (*send_text)(void *user, const char *text);
     void (*send_datagram)(void *user, enum bench_pc pc, const struct sfu_path *path, const uint8_t *data, size_t len);
@@ -48,44 +55,58 @@ struct bench_participant_config {
     void (*on_candidates)(void *user, enum bench_pc pc, const struct bench_sdp *sdp);
     /** Each message, before it is acted upon; may be NULL. */
     void (*on_message)(void *user, const char *type, const json_t *message);
+    /** A stream begins, or is about to end (`ends`): the last look at its counters. Not called by _destroy. May be
+     * NULL. */
+    void (*on_sub)(void *user, const struct bench_sub *sub, bool ends);
+    /** Somebody in the room, oneself included, said `text`; may be NULL. */
+    void (*on_chat)(void *user, const char *text);
     void *user;
 };
 
-/** Somebody else in the room. */
+/** Somebody else in the room. Stays where it is until that person leaves. */
 struct bench_other {
     char id[BENCH_ID_MAX];
     char name[64];
+    uint32_t number; /**< of "bench <number>"; 0: has another name */
+    unsigned index;  /* in others */
     unsigned track_count;
     struct {
         char id[BENCH_ID_MAX];
-        char source[16];
+        enum bench_source source;
         bool muted;
-    } tracks[8];
+    } tracks[BENCH_TRACKS_MAX];
 };
 
+/** A stream that the server sends us. Valid until the next call with something from the server. */
 struct bench_sub {
     char mid[SFU_RTP_EXT_TEXT_MAX];
     char participant[BENCH_ID_MAX];
     char track[BENCH_ID_MAX];
-    char source[16];
+    uint32_t number; /**< of the publisher, 0: not known */
+    enum bench_source source;
     uint32_t ssrc;
     struct bench_receive_stream *stream;
 };
 
 struct bench_participant {
     struct bench_participant_config config;
+    const struct bench_dialect *dialect;
+    void *words; /* the dialect's memory */
     enum bench_participant_state state;
     char code[40]; /**< of refused or closing; the newest error's otherwise */
+    char room[65];
+    char name[32]; /**< "bench <number>" */
     char id[BENCH_ID_MAX];
     char resume_token[128];
     bool resumed;
     struct bench_peer *peers[2];
     struct bench_send_stream *sends[BENCH_SOURCES][BENCH_LAYERS_MAX]; /**< lowest layer first; [0] without simulcast */
+    bool publishing[BENCH_SOURCES];                                   /**< is, or is to be, in the newest offer */
     char track_ids[BENCH_SOURCES][BENCH_ID_MAX];                      /**< "": not published (yet) */
-    unsigned other_count;
-    struct bench_other others[BENCH_OTHERS_MAX];
+    unsigned other_count, other_capacity;
+    struct bench_other **others;
     unsigned sub_count;
-    struct bench_sub subs[BENCH_SUBS_MAX];
+    struct bench_sub *subs;
     char speaker[BENCH_ID_MAX];
     uint64_t errors, offers, pongs, problems; /**< problems: what the server must not say */
     char problem[96];                         /**< the first one */
@@ -94,8 +115,8 @@ struct bench_participant {
     /* inside */
     struct sfu_ice_credentials local[2];
     uint64_t random, next_request, next_ping_us, sdp_version;
-    struct bench_sdp *sdp; /* scratch */
-    char *text;            /* scratch */
+    struct base_map other_by_id; /* of the id -> struct bench_other */
+    struct base_map sub_by_edge; /* number and source -> index + 1 */
     uint64_t now_us;
 };
 
@@ -104,7 +125,8 @@ int bench_participant_create(struct bench_participant **out, const struct bench_
                              uint64_t now_us);
 void bench_participant_destroy(struct bench_participant *who);
 
-/** The socket is open: joins with `ticket`, or resumes with the token it has if ticket is NULL. */
+/** The socket is open: joins with `ticket`, or resumes with the token it has if ticket is NULL. Dialects without
+ * tickets join in any case. */
 void bench_participant_on_open(struct bench_participant *who, uint64_t now_us, const char *ticket);
 void bench_participant_on_text(struct bench_participant *who, uint64_t now_us, const char *text, size_t len);
 /** The socket is gone. Media goes on. */
@@ -115,20 +137,31 @@ void bench_participant_on_datagram(struct bench_participant *who, uint64_t now_u
 uint64_t bench_participant_deadline_us(const struct bench_participant *who);
 void bench_participant_poll(struct bench_participant *who, uint64_t now_us);
 
-/** Requests of section 6. The id of the request is returned. */
+/** Requests. The id of the request is returned; 0: this server has no such thing. Muting tells the server only: the
+ * stream goes on until it is paused (bench_send_stream_pause()). */
 uint64_t bench_participant_mute(struct bench_participant *who, enum bench_source source, bool muted);
 uint64_t bench_participant_moderate(struct bench_participant *who, const char *action, const char *participant,
                                     const char *track);
 uint64_t bench_participant_restart(struct bench_participant *who, enum bench_pc pc, uint64_t now_us);
+uint64_t bench_participant_chat(struct bench_participant *who, const char *text);
 void bench_participant_leave(struct bench_participant *who);
 /** Publishes the present sources (again). */
 void bench_participant_publish(struct bench_participant *who, uint64_t now_us);
+/** Starts or stops sharing the screen. Its streams stay in `sends` when it stops, paused, and go on where they were
+ * when it starts again: their counters only grow. Returns 0, or BASE_ERR_NOMEM (nothing changed). */
+int bench_participant_share(struct bench_participant *who, bool on, uint64_t now_us);
 
 /** Looks. NULL: not there. */
 const struct bench_other *bench_participant_other(const struct bench_participant *who, const char *id);
 const struct bench_sub *bench_participant_sub(const struct bench_participant *who, const char *participant,
                                               enum bench_source source);
+/** The stream of publisher `number` (its name says it) and source; a hash look-up. */
+const struct bench_sub *bench_participant_sub_of(const struct bench_participant *who, uint32_t number,
+                                                 enum bench_source source);
+/** Every peer connection that it needs is connected. */
 bool bench_participant_connected(const struct bench_participant *who);
 const char *bench_source_name(enum bench_source source);
+/** BENCH_SOURCES: none of ours. */
+enum bench_source bench_source_of(const char *name);
 
 #endif

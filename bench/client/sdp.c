@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -153,7 +154,7 @@ int bench_sdp_read(const char *text, struct bench_sdp *out)
     memset(out, 0, sizeof *out);
     while (*text != 0) {
         size_t len = strcspn(text, "\r\n");
-        char line[512];
+        char line[4096]; /* the longest: BUNDLE of a large room */
         if (len >= sizeof line)
             return BASE_ERR_MALFORMED;
         memcpy(line, text, len);
@@ -249,6 +250,9 @@ size_t bench_sdp_write(char *out, size_t out_max, const struct bench_sdp *sdp, e
 
 struct bench_sdp_media *bench_sdp_by_mid(struct bench_sdp *sdp, const char *mid)
 {
+    unsigned long guess = strtoul(mid, NULL, 10);
+    if (guess < sdp->media_count && strcmp(sdp->media[guess].mid, mid) == 0)
+        return &sdp->media[guess];
     for (unsigned i = 0; i < sdp->media_count; i++)
         if (strcmp(sdp->media[i].mid, mid) == 0)
             return &sdp->media[i];

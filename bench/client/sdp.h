@@ -16,9 +16,9 @@
 #include "sfu/transport/ice_lite.h"
 #include "sfu/wire/rtp.h"
 
-#define BENCH_SDP_MEDIA_MAX      256
+#define BENCH_SDP_MEDIA_MAX      512
 #define BENCH_SDP_CANDIDATES_MAX 16
-#define BENCH_SDP_TEXT_MAX       (256u * 1024u)
+#define BENCH_SDP_TEXT_MAX       (640u * 1024u)
 
 enum bench_sdp_direction { BENCH_SDP_INACTIVE, BENCH_SDP_SENDONLY, BENCH_SDP_RECVONLY, BENCH_SDP_SENDRECV };
 enum bench_sdp_role { BENCH_SDP_OFFER, BENCH_SDP_ANSWER };
@@ -60,7 +60,7 @@ int bench_sdp_read(const char *text, struct bench_sdp *out);
  * with an SSRC describe it. Returns bytes without the NUL, or 0 if it does not fit. */
 size_t bench_sdp_write(char *out, size_t out_max, const struct bench_sdp *sdp, enum bench_sdp_role role,
                        uint64_t version);
-/** The m-section with this mid, or NULL. */
+/** The m-section with this mid, or NULL. Fast if mids are numbers that count the sections, as most servers' are. */
 struct bench_sdp_media *bench_sdp_by_mid(struct bench_sdp *sdp, const char *mid);
 
 #endif

@@ -159,7 +159,8 @@ uint64_t call_errors(const struct call *call)
             char text[256];
             bench_receive_errors_text(counters, text, sizeof text);
             if (bench_receive_errors(counters) != 0)
-                printf("    %u from %s (%s): %s\n", i, who->subs[k].participant, who->subs[k].source, text);
+                printf("    %u from %s (%s): %s\n", i, who->subs[k].participant, bench_source_name(who->subs[k].source),
+                       text);
             errors += bench_receive_errors(counters);
         }
     }

@@ -53,7 +53,7 @@ static bool other_is_muted(void *user)
     struct bench_person *const *people = user;
     const struct bench_other *other = bench_participant_other(people[1]->participant, people[0]->participant->id);
     for (unsigned i = 0; other != NULL && i < other->track_count; i++)
-        if (strcmp(other->tracks[i].source, "camera") == 0)
+        if (other->tracks[i].source == BENCH_CAMERA)
             return other->tracks[i].muted;
     return false;
 }

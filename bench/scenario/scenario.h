@@ -47,7 +47,7 @@ struct bench_scenario {
     unsigned decode_every; /**< truly decode one received track in N; 0: none */
     unsigned nice_every;   /**< one participant in N uses libnice's NiceAgent; 0: none */
     /* time */
-    uint32_t ramp_ms; /**< people enter evenly over this */
+    uint32_t ramp_ms; /**< people enter evenly over this; 0: 50 ms a person, see bench_scenario_ramp_ms() */
     uint32_t settle_ms, duration_ms, drain_ms;
     /* disturbance */
     double churn_per_min; /**< people who leave, each replaced 2 s later, in the whole run, per minute */
@@ -97,13 +97,25 @@ struct bench_plan {
 
 /** Defaults of each kind: rcp 1 room of 6 with turns and a screen; teleconsultation 10 rooms; webinar 1 to 50. */
 void bench_scenario_init(struct bench_scenario *scenario, enum bench_scenario_kind kind);
-/** Sets one by name ("rooms", "people", "video-kbps", "codec", "network", …) from text. Returns 0, BASE_ERR_NOT_FOUND
- * (no such key), or BASE_ERR_INVALID with the reason in error (160 bytes). Keys are those of bench_scenario_key(). */
+#define BENCH_SCENARIO_ERROR_MAX 160 /**< room that every `error` below has */
+#define BENCH_SCENARIO_VALUE_MAX 64
+
+/** "rcp", "teleconsultation" (or "tele"), "webinar": the kind of that name. Returns 0 or BASE_ERR_NOT_FOUND. */
+int bench_scenario_kind_parse(enum bench_scenario_kind *out, const char *text);
+const char *bench_scenario_kind_name(enum bench_scenario_kind kind);
+
+/** Sets one by name ("rooms", "people", "video-kbps", "codec", "network", …) from text: 1M, 500k, 20s, 300ms, 5%, on,
+ * 640x360; a bare number is in the unit that the key's help says. `network` may be set several times ("none" starts
+ * again). Returns 0, BASE_ERR_NOT_FOUND (no such key), or BASE_ERR_INVALID with the reason in error. Keys are those of
+ * bench_scenario_key(). */
 int bench_scenario_set(struct bench_scenario *scenario, const char *key, const char *value, char *error);
-/** The i-th key with its help text and default as text (value_of has 64 bytes); NULL after the last. */
+/** The i-th key with its help text; NULL after the last. */
 const char *bench_scenario_key(size_t i, const char **help);
-/** Reads a file: `scenario = rcp`, then `key = value` lines, # comments. Unknown keys go to `other` (thresholds and the
- * like), which returns 0 if it took them. Errors name file and line. Returns 0, BASE_ERR_IO, BASE_ERR_INVALID. */
+/** The present value of the i-th key as text, as bench_scenario_set() reads it; "" for `network` without a profile. */
+void bench_scenario_value(const struct bench_scenario *scenario, size_t i, char out[BENCH_SCENARIO_VALUE_MAX]);
+/** Reads a file: `scenario = rcp` (first, if at all: sets the defaults), then `key = value` lines, # comments. Keys
+ * that are not a scenario's go to `other` (thresholds and the like; may be NULL), which returns as
+ * bench_scenario_set(). Errors begin with `file:line: `. Returns 0, BASE_ERR_IO (cannot be read), BASE_ERR_INVALID. */
 int bench_scenario_read(struct bench_scenario *scenario, const char *path,
                         int (*other)(void *user, const char *key, const char *value, char *error), void *user,
                         char *error);
@@ -111,6 +123,12 @@ int bench_scenario_read(struct bench_scenario *scenario, const char *path,
 int bench_scenario_check(const struct bench_scenario *scenario, char *error);
 /** "4 rooms of 6, VP8 640x360 1000 kbit/s 25 fps, …" */
 void bench_scenario_describe(const struct bench_scenario *scenario, char *out, size_t out_max);
+/** Over how long people enter, whoever said it. */
+uint32_t bench_scenario_ramp_ms(const struct bench_scenario *scenario);
+/** From the first person's entering to the end of the drain. */
+uint64_t bench_scenario_length_us(const struct bench_scenario *scenario);
+/** How many people of each room publish. */
+unsigned bench_scenario_publishers(const struct bench_scenario *scenario);
 
 /** Returns 0, BASE_ERR_INVALID or BASE_ERR_NOMEM. */
 int bench_plan_make(struct bench_plan *out, const struct bench_scenario *scenario);

@@ -208,7 +208,7 @@ static bool second_camera_muted(void *user)
 {
     (void)user;
     for (unsigned i = 0; p2() != NULL && i < p2()->track_count; i++)
-        if (strcmp(p2()->tracks[i].source, "camera") == 0)
+        if (p2()->tracks[i].source == BENCH_CAMERA)
             return p2()->tracks[i].muted;
     return false;
 }
@@ -321,9 +321,9 @@ int main(int argc, char **argv)
         {"freeze", "freeze=0;after=500;source=camera" P2_TO_P1, frozen, 0},
         {"not_subscribed", "not-subscribed=1;source=camera" P2_TO_P1, never_offered, 0},
         {"muted", "muted=1;after=300;source=camera;from=2", said_muted, 0},
-        {"blink", "blink=500;after=1500;source=camera;from=2", blinked, 0},
+        {"blink", "blink=500;after=3000;source=camera;from=2", blinked, 0},
         {"kick", "kick=1;after=500;to=3;count=1", kicked, 0},
-        {"die", "die=1;after=500", died, 0},
+        {"die", "die=1;after=1500", died, 0},
         {"refuse", "refuse=3", refused, 0},
         {"slow_join", "slow-join=700", slow, 700},
     };

@@ -29,7 +29,7 @@
  *   not-subscribed  any: published, but the receiver is never offered it
  *   refuse          n: each n-th join
  *   slow-join       milliseconds that each join is held back
- *   no-chat         n: each n-th chat message goes to nobody
+ *   no-chat         n: each n-th chat message does not reach `to` (0: nobody gets it); its sender is told ok
  *   muted           any: says that a track is muted (its publisher never did that), and sends nothing of it
  *   unpublished     any: says that a track is gone
  *   blink           milliseconds: says that a track is gone, and publishes it again after that time
@@ -39,7 +39,8 @@
  *   source  audio, video, mic, camera, screen; all
  *   from    publisher, by the number in the id that the server gives (p2: 2), in order of joining; 0: all
  *   to      receiver, likewise
- *   after   milliseconds since the first packet that was forwarded at all; until: likewise, the end
+ *   after   milliseconds since the stream's first packet (words: since the first packet that was forwarded at all)
+ *   until   likewise, the end
  *   count   lie so many times, not more (after that the truth)
  *   seed    of the choice; the same seed lies about the same packets of a stream
  *
@@ -109,10 +110,12 @@ struct lie_subject {
 struct lie *lies(unsigned *count);
 /** The first lie of this kind, or NULL. */
 struct lie *lie_find(enum lie_kind kind);
-/** Time of the first packet forwarded; set by the first call with `begin`. 0: none yet. */
-uint64_t lie_origin_us(bool begin);
-/** Does it hold for them, at this time? Does not count. */
-bool lie_applies(const struct lie *lie, const struct lie_subject *subject, uint64_t now_us);
+/** The first packet is forwarded now, if none was before. */
+void lie_begin(uint64_t now_us);
+/** How long ago that was; 0 before it. */
+uint64_t lie_since_begin_us(uint64_t now_us);
+/** Does it hold for them, `since_us` after their beginning? Does not count. */
+bool lie_applies(const struct lie *lie, const struct lie_subject *subject, uint64_t since_us);
 /** One lie more, within `count`: writes it into the account. Returns false if enough was lied. */
 bool lie_tell(struct lie *lie, const struct lie_subject *subject);
 /** One more of LIE_FORWARDED or LIE_UNANSWERED. */

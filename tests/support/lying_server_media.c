@@ -69,6 +69,7 @@ static struct lie_stream *stream_of(struct sfu_transport *transport, uint32_t ss
         stream->subject = (struct lie_subject){
             .from = up->owner->id, .to = slot->down->subscriber->id, .source = (unsigned)up->config.source};
         stream->video = up->config.kind == SFU_VIDEO;
+        stream->first_us = base_clock_us();
         const struct lie *first = lies(&(unsigned){0});
         stream->random =
             first->seed << 32 ^ stream->subject.from << 16 ^ stream->subject.to << 8 ^ stream->subject.source;
@@ -252,7 +253,8 @@ static struct verdict judge(struct lie_stream *stream, struct lie_packet *packet
     struct lie *all = lies(&count);
     for (unsigned i = 0; i < count; i++) {
         struct lie *lie = &all[i];
-        if ((lie->kind > LIE_TIME && lie->kind != LIE_MUTED) || !lie_applies(lie, &stream->subject, now_us))
+        if ((lie->kind > LIE_TIME && lie->kind != LIE_MUTED) ||
+            !lie_applies(lie, &stream->subject, now_us - stream->first_us))
             continue;
         if (is_share(lie->kind) && lie_stream_random(stream) >= lie->value)
             continue;
@@ -328,7 +330,7 @@ void __wrap_sfu_forwarder_send(struct sfu_context *context, struct sfu_up_track 
                                const struct sfu_packet *packet, size_t pad_bytes)
 {
     if (lying()) {
-        (void)lie_origin_us(true);
+        lie_begin(base_clock_us());
         if (lie_find(LIE_SWAP) != NULL)
             remember_newest(up, packet);
     }

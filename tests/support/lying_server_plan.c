@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "sfu/room/messages.h"
 #include "tests/support/lying_server.h"
 
@@ -56,7 +55,7 @@ static const struct {
 static struct {
     struct lie lies[LIES_MAX];
     unsigned count;
-    _Atomic uint64_t origin_us;
+    _Atomic uint64_t begin_us;
     pthread_mutex_t lock; /* of the account */
     unsigned entry_count;
     struct {
@@ -167,23 +166,21 @@ struct lie *lie_find(enum lie_kind kind)
 
 /* ---- when and about whom -------------------------------------------------------------------------------------- */
 
-uint64_t lie_origin_us(bool begin)
+void lie_begin(uint64_t now_us)
 {
-    uint64_t origin_us = atomic_load(&plan.origin_us);
-    if (origin_us == 0 && begin) {
-        uint64_t now_us = base_clock_us();
-        origin_us = atomic_compare_exchange_strong(&plan.origin_us, &origin_us, now_us) ? now_us : origin_us;
-    }
-    return origin_us;
+    uint64_t none = 0;
+    (void)atomic_compare_exchange_strong(&plan.begin_us, &none, now_us);
 }
 
-bool lie_applies(const struct lie *lie, const struct lie_subject *subject, uint64_t now_us)
+uint64_t lie_since_begin_us(uint64_t now_us)
 {
-    uint64_t origin_us = lie_origin_us(false);
-    uint64_t since_us = origin_us == 0 || now_us < origin_us ? 0 : now_us - origin_us;
-    if (since_us < lie->after_us || since_us >= lie->until_us || (lie->after_us != 0 && origin_us == 0))
-        return false;
-    if ((lie->sources >> subject->source & 1u) == 0)
+    uint64_t begin_us = atomic_load(&plan.begin_us);
+    return begin_us == 0 || now_us < begin_us ? 0 : now_us - begin_us;
+}
+
+bool lie_applies(const struct lie *lie, const struct lie_subject *subject, uint64_t since_us)
+{
+    if (since_us < lie->after_us || since_us >= lie->until_us || (lie->sources >> subject->source & 1u) == 0)
         return false;
     return (lie->from == 0 || lie->from == subject->from) && (lie->to == 0 || lie->to == subject->to);
 }

@@ -40,6 +40,7 @@ struct lie_stream {
     uint32_t ssrc;
     struct lie_subject subject;
     bool video;
+    uint64_t first_us; /**< its first packet */
     uint64_t random;
     int64_t shift; /**< number that goes out - number that the server gave */
     struct {

@@ -22,6 +22,8 @@ int __real_sig_subscription_add(struct sig_subscription *subscription, enum sfu_
                                 uint64_t track_id);
 int __wrap_sig_subscription_add(struct sig_subscription *subscription, enum sfu_source source, uint64_t participant_id,
                                 uint64_t track_id);
+void __real_sig_room_broadcast(struct sig_room *room, const struct sig_participant *except, json_t *message);
+void __wrap_sig_room_broadcast(struct sig_room *room, const struct sig_participant *except, json_t *message);
 uint64_t __real_sig_hub_deadline_us(const struct sig_hub *hub);
 uint64_t __wrap_sig_hub_deadline_us(const struct sig_hub *hub);
 void __real_sig_hub_poll(struct sig_hub *hub, uint64_t now_us);
@@ -91,8 +93,6 @@ static bool swallow(struct sig_connection *connection, uint64_t now_us, const ch
             keep_for_later(connection, now_us + (uint64_t)(slow->value * 1000), text, len);
             swallowed = true;
         }
-    } else if (type != NULL && strcmp(type, "chat") == 0) {
-        swallowed = every(lie_find(LIE_NO_CHAT), ++words.chats);
     }
     json_decref(message);
     return swallowed;
@@ -138,9 +138,26 @@ int __wrap_sig_subscription_add(struct sig_subscription *subscription, enum sfu_
     struct lie *lie = lie_find(LIE_NOT_SUBSCRIBED);
     const struct sig_participant *who = base_container_of(subscription, struct sig_participant, subscription);
     const struct lie_subject subject = {.from = participant_id, .to = who->id, .source = (unsigned)source};
-    if (lie != NULL && lie_applies(lie, &subject, base_clock_us()) && lie_tell(lie, &subject))
+    if (lie != NULL && lie_applies(lie, &subject, lie_since_begin_us(base_clock_us())) && lie_tell(lie, &subject))
         return 0;
     return __real_sig_subscription_add(subscription, source, participant_id, track_id);
+}
+
+void __wrap_sig_room_broadcast(struct sig_room *room, const struct sig_participant *except, json_t *message)
+{
+    struct lie *lie = lie_find(LIE_NO_CHAT);
+    const char *type = json_string_value(json_object_get(message, "type"));
+    if (lie != NULL && type != NULL && strcmp(type, "chat") == 0 && every(lie, ++words.chats)) {
+        const struct sig_participant *who = lie->to != 0 ? room->participants : NULL;
+        while (who != NULL && who->id != lie->to)
+            who = who->next;
+        except = who;
+        if (who == NULL) {
+            json_decref(message);
+            return;
+        }
+    }
+    __real_sig_room_broadcast(room, except, message);
 }
 
 void __wrap_sig_hub_on_sfu_event(struct sig_hub *hub, uint64_t now_us, const struct sfu_event *event)
@@ -158,7 +175,8 @@ static void tell_track(struct lie *lie, struct track *track, struct sig_hub *hub
     struct sfu_event event = track->published;
     if (track->told_us == 0) {
         /* The account of `muted` is made where packets are left out. */
-        if (!lie_applies(lie, &subject, now_us) || (lie->kind != LIE_MUTED && !lie_tell(lie, &subject)))
+        if (!lie_applies(lie, &subject, lie_since_begin_us(now_us)) ||
+            (lie->kind != LIE_MUTED && !lie_tell(lie, &subject)))
             return;
         track->told_us = now_us;
         event.kind = lie->kind == LIE_MUTED ? SFU_EVENT_TRACK_MUTED : SFU_EVENT_TRACK_UNPUBLISHED;
@@ -190,7 +208,7 @@ static void kick(struct sig_hub *hub, uint64_t now_us)
         if (at->participant == NULL || at->participant->state != SIG_PARTICIPANT_IN)
             continue;
         const struct lie_subject subject = {.to = at->participant->id};
-        if (lie_applies(lie, &subject, now_us) && lie_tell(lie, &subject))
+        if (lie_applies(lie, &subject, lie_since_begin_us(now_us)) && lie_tell(lie, &subject))
             sig_participant_leave(at->participant, now_us, SFU_REASON_REMOVED);
     }
 }
@@ -198,7 +216,7 @@ static void kick(struct sig_hub *hub, uint64_t now_us)
 static void die(uint64_t now_us)
 {
     struct lie *lie = lie_find(LIE_DIE);
-    if (lie == NULL || !lie_applies(lie, &nobody, now_us) || !lie_tell(lie, &nobody))
+    if (lie == NULL || !lie_applies(lie, &nobody, lie_since_begin_us(now_us)) || !lie_tell(lie, &nobody))
         return;
     lie_report();
     _exit(9);

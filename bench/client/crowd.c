@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/client/crowd.h"
+#include "bench/client/crowd_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,31 +10,35 @@
 #include "base/random.h"
 #include "sfu/io/address.h"
 
-#define WS_PATH      "/visio/ws"
-#define WS_PROTOCOL  "consilium-visio-1"
 #define UDP_PRIORITY 2000u
 #define TCP_PRIORITY 1000u
 #define TURN_MAX_US  100000u
 
-int bench_crowd_create(struct bench_crowd **out, uint16_t port)
+int bench_crowd_open(struct bench_crowd **out, const struct bench_endpoint *endpoint,
+                     const struct bench_dialect *dialect, struct bench_trouble *trouble)
 {
     *out = NULL;
     struct bench_crowd *crowd = calloc(1, sizeof *crowd);
     if (crowd == NULL)
-        return BASE_ERR_NOMEM;
-    crowd->port = port;
+        return bench_trouble_set(trouble, BENCH_FAILURE_RESOURCES, "no memory");
+    crowd->dialect = dialect != NULL ? dialect : &bench_dialect_consilium;
     base_random_bytes(&crowd->seed, sizeof crowd->seed);
-    int err = sfu_loop_create(&crowd->loop);
-    if (err == 0)
-        err = bench_sockets_create(&crowd->sockets, crowd->loop);
-    if (err == 0)
-        err = sfu_dtls_identity_create(&crowd->identity);
+    int err = bench_place_create(&crowd->place, endpoint, trouble);
+    if (err == 0 && (sfu_loop_create(&crowd->loop) != 0 || bench_sockets_create(&crowd->sockets, crowd->loop) != 0 ||
+                     sfu_dtls_identity_create(&crowd->identity) != 0))
+        err = bench_trouble_set(trouble, BENCH_FAILURE_RESOURCES, "no memory, descriptors or random numbers");
     if (err != 0) {
         bench_crowd_destroy(crowd);
         return err;
     }
     *out = crowd;
     return 0;
+}
+
+int bench_crowd_create(struct bench_crowd **out, uint16_t port)
+{
+    const struct bench_endpoint endpoint = {.url = {.tls = true, .host = "127.0.0.1", .port = port}, .insecure = true};
+    return bench_crowd_open(out, &endpoint, NULL, NULL);
 }
 
 void bench_crowd_destroy(struct bench_crowd *crowd)
@@ -47,12 +51,17 @@ void bench_crowd_destroy(struct bench_crowd *crowd)
     bench_sockets_destroy(crowd->sockets);
     sfu_dtls_identity_destroy(crowd->identity);
     sfu_loop_destroy(crowd->loop);
+    bench_place_destroy(crowd->place);
     free(crowd);
 }
 
-static void touch(struct bench_person *who)
+void bench_person_touch(struct bench_person *who)
 {
-    (void)base_heap_set(&who->crowd->deadlines, &who->node, bench_participant_deadline_us(who->participant));
+    bench_person_look(who);
+    uint64_t deadline_us = bench_person_entering_deadline_us(who);
+    uint64_t participant_us = bench_participant_deadline_us(who->participant);
+    (void)base_heap_set(&who->crowd->deadlines, &who->node,
+                        participant_us < deadline_us ? participant_us : deadline_us);
 }
 
 /* ---- media ---------------------------------------------------------------------------------------------------- */
@@ -62,7 +71,7 @@ static void on_datagram(struct bench_person *who, enum bench_pc pc, struct bench
 {
     uint64_t now_us = base_clock_us();
     bench_participant_on_datagram(who->participant, now_us, now_us, pc, bench_socket_path(socket), data, len);
-    touch(who);
+    bench_person_touch(who);
 }
 
 static void on_publish_datagram(void *user, struct bench_socket *socket, uint8_t *data, size_t len)
@@ -119,16 +128,17 @@ static void on_candidates(void *user, enum bench_pc pc, const struct bench_sdp *
 int bench_person_move(struct bench_person *who, enum bench_pc pc)
 {
     struct bench_socket *before = who->sockets[pc][0];
-    if (before == NULL || who->retired[pc] != NULL)
+    if (before == NULL)
         return BASE_ERR_STATE;
     struct sfu_path path = *bench_socket_path(before);
     struct bench_socket *socket = open_socket(who, pc, &path.remote, path.protocol == SFU_PROTOCOL_TCP);
     if (socket == NULL)
         return BASE_ERR_IO;
     who->sockets[pc][0] = socket;
+    bench_socket_close(who->crowd->sockets, who->retired[pc]);
     who->retired[pc] = before; /* its port stays taken, so that nobody else gets what is still sent there */
     bench_peer_remove_pair(who->participant->peers[pc], &path);
-    touch(who);
+    bench_person_touch(who);
     return 0;
 }
 
@@ -149,65 +159,27 @@ static void on_message(void *user, const char *type, const json_t *message)
         who->on_message(who, type, message);
 }
 
-static void on_text(void *user, const char *text, size_t len)
+int bench_person_make_participant(struct bench_person *who)
 {
-    struct bench_person *who = user;
-    bench_participant_on_text(who->participant, base_clock_us(), text, len);
-    touch(who);
-}
-
-static void on_closed(void *user, unsigned code)
-{
-    struct bench_person *who = user;
-    who->close_code = code;
-    bench_participant_on_socket_closed(who->participant);
-    touch(who);
-}
-
-static int open_ws(struct bench_person *who, bool resume)
-{
-    if (!resume && who->ticket[0] == 0) {
-        char name[32];
-        snprintf(name, sizeof name, "bench %u", who->config.number);
-        int err = bench_ticket(who->crowd->port, who->room, name, who->identity, who->ticket);
-        if (err != 0)
-            return err;
-    }
-    const struct bench_ws_config config = {.loop = who->crowd->loop,
-                                           .port = who->crowd->port,
-                                           .path = WS_PATH,
-                                           .protocol = WS_PROTOCOL,
-                                           .on_text = on_text,
-                                           .on_closed = on_closed,
-                                           .user = who};
-    int err = bench_ws_open(&who->ws, &config);
-    if (err != 0)
-        return err;
-    who->close_code = 0;
-    bench_participant_on_open(who->participant, base_clock_us(), resume ? NULL : who->ticket);
-    who->ticket[0] = 0;
-    touch(who);
-    return 0;
-}
-
-static int make_participant(struct bench_person *who)
-{
-    struct bench_participant_config config = {.identity = who->crowd->identity,
-                                              .number = who->config.number,
-                                              .seed = base_prng_next(&who->crowd->seed),
-                                              .wall_offset_us = (int64_t)(base_clock_wall_us() - base_clock_us()),
-                                              .video_bps = who->config.video_bps,
-                                              .fps = who->config.fps,
-                                              .send_text = send_text,
-                                              .send_datagram = send_datagram,
-                                              .on_candidates = on_candidates,
-                                              .on_message = on_message,
-                                              .user = who};
+    struct bench_participant_config config = {.video_bps = who->config.video_bps, .fps = who->config.fps};
     memcpy(config.sources, who->config.sources, sizeof config.sources);
+    if (who->config.participant != NULL)
+        config = *who->config.participant;
+    config.dialect = who->crowd->dialect;
+    config.room = who->room;
+    config.identity = who->crowd->identity;
+    config.number = who->config.number;
+    config.seed = base_prng_next(&who->crowd->seed);
+    config.wall_offset_us = (int64_t)(base_clock_wall_us() - base_clock_us());
+    config.send_text = send_text;
+    config.send_datagram = send_datagram;
+    config.on_candidates = on_candidates;
+    config.on_message = on_message;
+    config.user = who;
     return bench_participant_create(&who->participant, &config, base_clock_us());
 }
 
-int bench_person_enter(struct bench_person **out, struct bench_crowd *crowd, const struct bench_person_config *config)
+int bench_person_start(struct bench_person **out, struct bench_crowd *crowd, const struct bench_person_config *config)
 {
     *out = NULL;
     struct bench_person *who = calloc(1, sizeof *who);
@@ -224,25 +196,16 @@ int bench_person_enter(struct bench_person **out, struct bench_crowd *crowd, con
         base_random_hex(who->identity, 16);
     if (config->ticket != NULL)
         snprintf(who->ticket, sizeof who->ticket, "%s", config->ticket);
-    int err = make_participant(who);
-    if (err == 0)
-        err = open_ws(who, false);
-    if (err != 0) {
+    if (bench_person_make_participant(who) != 0) {
         bench_person_destroy(who);
-        return err;
+        return BASE_ERR_NOMEM;
     }
+    bench_person_begin(who, false);
     *out = who;
     return 0;
 }
 
-void bench_person_drop_socket(struct bench_person *who)
-{
-    bench_ws_destroy(who->ws);
-    who->ws = NULL;
-    bench_participant_on_socket_closed(who->participant);
-}
-
-static void close_sockets(struct bench_person *who)
+void bench_person_close_sockets(struct bench_person *who)
 {
     for (int pc = 0; pc < 2; pc++) {
         for (int i = 0; i < BENCH_PERSON_SOCKETS; i++)
@@ -253,19 +216,55 @@ static void close_sockets(struct bench_person *who)
     }
 }
 
-int bench_person_reconnect(struct bench_person *who, bool resume)
+int bench_person_start_again(struct bench_person *who, bool resume)
 {
     bench_person_drop_socket(who);
+    resume = resume && who->crowd->dialect->resumes;
     if (!resume) {
-        close_sockets(who);
-        (void)base_heap_set(&who->crowd->deadlines, &who->node, BASE_NEVER_US);
-        bench_participant_destroy(who->participant);
-        who->participant = NULL;
-        int err = make_participant(who);
-        if (err != 0)
-            return err;
+        bench_person_close_sockets(who);
+        struct bench_participant *before = who->participant;
+        if (bench_person_make_participant(who) != 0) {
+            const struct bench_trouble trouble = {.failure = BENCH_FAILURE_RESOURCES, .why = "no memory"};
+            who->participant = before;
+            bench_person_fail(who, &trouble);
+            return BASE_ERR_NOMEM;
+        }
+        bench_participant_destroy(before);
     }
-    return open_ws(who, resume);
+    bench_person_begin(who, resume);
+    return 0;
+}
+
+/* ---- for those who can wait ----------------------------------------------------------------------------------- */
+
+static bool has_said_join(void *user)
+{
+    return ((struct bench_person *)user)->state != BENCH_PERSON_CONNECTING;
+}
+
+static int wait_for_join(struct bench_person *who)
+{
+    bench_crowd_run(who->crowd, who->started_us + 2 * BENCH_ENTER_LIMIT_US, has_said_join, who);
+    const struct bench_trouble trouble = {.failure = who->failure, .status = who->http_status};
+    return bench_trouble_err(&trouble);
+}
+
+int bench_person_enter(struct bench_person **out, struct bench_crowd *crowd, const struct bench_person_config *config)
+{
+    int err = bench_person_start(out, crowd, config);
+    if (err == 0)
+        err = wait_for_join(*out);
+    if (err != 0) {
+        bench_person_destroy(*out);
+        *out = NULL;
+    }
+    return err;
+}
+
+int bench_person_reconnect(struct bench_person *who, bool resume)
+{
+    int err = bench_person_start_again(who, resume);
+    return err != 0 ? err : wait_for_join(who);
 }
 
 void bench_person_destroy(struct bench_person *who)
@@ -278,8 +277,8 @@ void bench_person_destroy(struct bench_person *who)
             break;
         }
     (void)base_heap_set(&who->crowd->deadlines, &who->node, BASE_NEVER_US);
-    bench_ws_destroy(who->ws);
-    close_sockets(who);
+    bench_person_cut(who);
+    bench_person_close_sockets(who);
     bench_participant_destroy(who->participant);
     free(who);
 }
@@ -294,8 +293,9 @@ static void poll_due(struct bench_crowd *crowd)
         if (node == NULL || node->deadline_us > now_us)
             return;
         struct bench_person *who = base_container_of(node, struct bench_person, node);
+        bench_person_poll_entering(who, now_us);
         bench_participant_poll(who->participant, now_us);
-        touch(who);
+        bench_person_touch(who);
     }
 }
 
@@ -313,6 +313,7 @@ bool bench_crowd_run(struct bench_crowd *crowd, uint64_t until_us, bool (*done)(
         uint64_t wake_us = node != NULL && node->deadline_us < until_us ? node->deadline_us : until_us;
         if (wake_us > now_us + TURN_MAX_US)
             wake_us = now_us + TURN_MAX_US; /* the condition may depend on the clock */
+        crowd->work_began_us = 0;
         sfu_loop_wait(crowd->loop, wake_us);
     }
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * crowd.h - bench clients over real sockets: any number of persons in one loop on one thread, against a server on this
- * machine.
+ * crowd.h - bench clients over real sockets: any number of persons in one loop on one thread, against one server.
  *
  * bench_crowd_run() moves everything until a condition holds or time is over: tests and the load tool wait for what
- * they expect, never for a time to pass. Threads: one owner.
+ * they expect, never for a time to pass. Nothing in it blocks: tickets, TCP, TLS and WebSockets of those who enter are
+ * handled in small pieces between the media of those inside. The name of the server is looked up once, at creation.
+ * Threads: one owner.
  */
 #ifndef CONSILIUM_BENCH_CLIENT_CROWD_H
 #define CONSILIUM_BENCH_CLIENT_CROWD_H
@@ -27,21 +28,11 @@ enum bench_person_state {
     BENCH_PERSON_JOINING,    /**< has said join, or resume */
     BENCH_PERSON_INSIDE,
     BENCH_PERSON_DROPPED, /**< the socket is gone, though nobody wanted that; media may go on */
-    BENCH_PERSON_FAILED   /**< see `failure`, `why` */
+    BENCH_PERSON_FAILED,  /**< see `failure`, `why` */
+    BENCH_PERSON_LEFT     /**< after bench_person_leave(): the server has closed the socket, or was given 2 s to */
 };
 
-/** Why somebody could not enter, or had to go. */
-enum bench_failure {
-    BENCH_FAILURE_NONE,
-    BENCH_FAILURE_UNREACHABLE, /**< no TCP connection, or it broke */
-    BENCH_FAILURE_CERTIFICATE, /**< TLS: the certificate is not trusted */
-    BENCH_FAILURE_HTTP,        /**< the ticket or the WebSocket was refused: status in `why` */
-    BENCH_FAILURE_REFUSED,     /**< the server said refused or closing: its code in `why` */
-    BENCH_FAILURE_MEDIA,       /**< ICE or DTLS failed */
-    BENCH_FAILURE_TIMEOUT,     /**< nothing for BENCH_ENTER_LIMIT_US */
-    BENCH_FAILURE_RESOURCES    /**< this machine: descriptors, memory */
-};
-
+/** From the start until inside with media connected (else FAILED), and for each wait for the server's word. */
 #define BENCH_ENTER_LIMIT_US 15000000u
 
 struct bench_person_config {
@@ -51,64 +42,87 @@ struct bench_person_config {
     bool sources[BENCH_SOURCES];
     uint32_t video_bps, fps;
     enum bench_transport transport;
-    const char *ticket; /**< NULL: asks the server for one */
+    const char *ticket; /**< NULL: asks the server for one, if it has tickets */
+    /** What to publish and how, instead of `sources`, `video_bps` and `fps`; its dialect, room, identity, number, seed,
+     * clock offset and callbacks of transport (send_text, send_datagram, on_candidates, on_message, user) are the
+     * crowd's. NULL: as above. Read while starting (again), so it must live as long as the person. */
+    const struct bench_participant_config *participant;
 };
 
 struct bench_crowd;
 
-/** The account of streams that have ended, and of all of a person's: see bench_crowd_totals(). */
 struct bench_person {
     struct bench_crowd *crowd;
     struct bench_person_config config;
-    char room[65], identity[33], ticket[128];
+    char room[65], identity[33], ticket[BENCH_TICKET_MAX];
     struct bench_participant *participant;
     struct bench_ws *ws;
     enum bench_person_state state;
     enum bench_failure failure;
+    int http_status;       /**< failure HTTP: the status; 0: there was none */
     char why[160];         /**< one line for people */
     uint64_t started_us;   /**< of the latest _start or _start_again */
     uint64_t inside_us;    /**< the server's welcome; 0: not yet */
     uint64_t connected_us; /**< inside, and every peer connection it needs is connected; 0: not yet */
+    unsigned ticket_waits; /**< how often a ticket was refused with 429 or 503 and asked for again */
     unsigned close_code;   /**< of the socket: 0 while it is open */
     struct bench_socket *sockets[2][BENCH_PERSON_SOCKETS];
-    struct bench_socket *retired[2]; /* replaced by a move; closed at the end */
+    struct bench_socket *retired[2]; /* replaced by a move; closed by the next one, or at the end */
     struct base_heap_node node;
     struct bench_person *next;
     char last_type[40];
     /** Called with each message of the server, if set. */
     void (*on_message)(struct bench_person *who, const char *type, const json_t *message);
     void *user;
+
+    /* inside: of entering and leaving */
+    struct bench_request *request;
+    uint64_t retry_us, limit_us; /* 0: none */
+    bool resuming, leaving;
 };
 
 struct bench_crowd {
     struct sfu_loop *loop;
     struct bench_sockets *sockets;
     struct sfu_dtls_identity *identity;
+    struct bench_place *place;
+    const struct bench_dialect *dialect;
     struct base_heap deadlines;
     struct bench_person *persons;
-    uint16_t port; /**< of HTTPS */
     uint64_t seed;
+    uint64_t work_began_us; /* of connecting, in this turn of the loop; 0: none yet */
 };
 
+/** `endpoint` is copied. dialect NULL: Consilium's. Returns 0, or the error of *trouble (may be NULL): unreachable (no
+ * such name), certificate (ca_file cannot be read), resources; *out is NULL then. Does not try to connect, unless the
+ * name has several addresses. */
+int bench_crowd_open(struct bench_crowd **out, const struct bench_endpoint *endpoint,
+                     const struct bench_dialect *dialect, struct bench_trouble *trouble);
+/** For tests: a Consilium at https://127.0.0.1:port, certificate not checked. Returns 0 or BASE_ERR_*. */
 int bench_crowd_create(struct bench_crowd **out, uint16_t port);
 /** Destroys all persons too. NULL is allowed. */
 void bench_crowd_destroy(struct bench_crowd *crowd);
 
-/** Gets a ticket, opens the socket and says `join`; the rest happens in _run. Returns 0, BASE_ERR_*, or the HTTP status
- * of the refusal; *out is NULL then. */
-int bench_person_enter(struct bench_person **out, struct bench_crowd *crowd, const struct bench_person_config *config);
-/** The same without blocking: the ticket, the connection and the join go on in bench_crowd_run(); look at state,
- * failure and the times of `struct bench_person`. Returns 0 or BASE_ERR_NOMEM; *out is NULL then. A ticket refused with
- * 429 is asked for again. */
+/** Somebody enters, without blocking: the ticket, the connection and the join go on in bench_crowd_run(); look at
+ * state, failure and the times of `struct bench_person`. Returns 0 or BASE_ERR_NOMEM; *out is NULL then. A ticket
+ * refused with 429 or 503 is asked for again after 200 to 500 ms. */
 int bench_person_start(struct bench_person **out, struct bench_crowd *crowd, const struct bench_person_config *config);
-/** The same without blocking as _reconnect. */
+/** A new socket without blocking: `resume` with the token, or afresh as somebody new with a new ticket (the counters of
+ * its streams begin anew; also where the server cannot resume). Returns 0 or BASE_ERR_NOMEM (state FAILED then). */
 int bench_person_start_again(struct bench_person *who, bool resume);
-/** The socket vanishes; media goes on. */
-void bench_person_drop_socket(struct bench_person *who);
-/** A new socket: `resume` with the token, or afresh with a new ticket. Returns as _enter. */
+/** bench_person_start(), and bench_crowd_run() until `join` is said or that has failed. Returns 0, BASE_ERR_*, or the
+ * HTTP status of the refusal; *out is NULL then. */
+int bench_person_enter(struct bench_person **out, struct bench_crowd *crowd, const struct bench_person_config *config);
+/** The same with bench_person_start_again(); the person stays, whatever happens. */
 int bench_person_reconnect(struct bench_person *who, bool resume);
-/** Another local UDP port for one peer connection. */
+
+/** The socket vanishes; media goes on. State DROPPED. */
+void bench_person_drop_socket(struct bench_person *who);
+/** Another local port for one peer connection, as after a change of network: the old one is silent from now on. Returns
+ * 0, BASE_ERR_STATE (there is no path yet) or BASE_ERR_IO. */
 int bench_person_move(struct bench_person *who, enum bench_pc pc);
+/** Says goodbye: to the server, and by DTLS to its media. State LEFT follows; destroy it then, or earlier. */
+void bench_person_leave(struct bench_person *who);
 /** Vanishes without a word. */
 void bench_person_destroy(struct bench_person *who);
 

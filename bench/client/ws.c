@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/heap.h"
 #include "base/random.h"
@@ -19,7 +20,8 @@ struct bench_ws {
     struct bench_ws_config config;
     struct sfu_loop_source source;
     struct bench_tls tls;
-    bool watched, deaf;
+    struct bench_trouble trouble; /* of the opening */
+    bool watched, deaf, open;
     bool write_broken; /* nothing can be sent: closed as soon as there is nothing to read */
     bool parsing;
     unsigned close_code;
@@ -31,53 +33,6 @@ struct bench_ws {
     uint8_t *out;
     size_t out_used, out_max;
 };
-
-/* ---- requests ------------------------------------------------------------------------------------------------- */
-
-int bench_https(uint16_t port, const char *method, const char *path, const char *body, char *out, size_t out_max)
-{
-    struct bench_tls tls;
-    int err = bench_tls_open(&tls, port);
-    if (err != 0)
-        return err;
-    char head[1024];
-    int head_len = snprintf(head, sizeof head,
-                            "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n"
-                            "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-                            method, path, port, body != NULL ? strlen(body) : 0);
-    int status = BASE_ERR_IO;
-    size_t used = 0, room = out_max + HEADER_MAX;
-    char *answer = malloc(room + 1);
-    if (answer == NULL || head_len >= (int)sizeof head)
-        goto out;
-    if (bench_tls_write_all(&tls, head, (size_t)head_len) != 0 ||
-        (body != NULL && bench_tls_write_all(&tls, body, strlen(body)) != 0))
-        goto out;
-    for (long got; used < room && (got = bench_tls_read(&tls, answer + used, room - used)) > 0;)
-        used += (size_t)got;
-    answer[used] = 0;
-    char *end = strstr(answer, "\r\n\r\n");
-    status = BASE_ERR_MALFORMED;
-    if (end == NULL || sscanf(answer, "HTTP/1.%*c %d", &status) != 1)
-        goto out;
-    snprintf(out, out_max, "%s", end + 4);
-out:
-    free(answer);
-    bench_tls_close(&tls);
-    return status;
-}
-
-int bench_ticket(uint16_t port, const char *room, const char *name, const char *identity, char *ticket)
-{
-    char path[128], body[256], answer[512];
-    snprintf(path, sizeof path, "/api/v1/visio/open-rooms/%s/tickets", room);
-    snprintf(body, sizeof body, "{\"name\":\"%s\",\"identity\":\"%s\"}", name, identity);
-    int status = bench_https(port, "POST", path, body, answer, sizeof answer);
-    if (status != 201)
-        return status;
-    const char *at = strstr(answer, "\"ticket\":");
-    return at != NULL && sscanf(at + 9, " \"%127[^\"]\"", ticket) == 1 ? 0 : BASE_ERR_MALFORMED;
-}
 
 /* ---- frames out ----------------------------------------------------------------------------------------------- */
 
@@ -137,7 +92,7 @@ static bool queue(struct bench_ws *ws, const void *data, size_t len)
 
 void bench_ws_send_raw(struct bench_ws *ws, const void *data, size_t len)
 {
-    if (ws->close_code == 0 && queue(ws, data, len))
+    if (ws->close_code == 0 && ws->open && queue(ws, data, len))
         flush(ws);
 }
 
@@ -270,73 +225,187 @@ static void drain(struct bench_ws *ws)
     }
 }
 
-static void on_ready(struct sfu_loop_source *source, uint32_t events)
-{
-    struct bench_ws *ws = base_container_of(source, struct bench_ws, source);
-    if (events & EPOLLOUT)
-        flush(ws);
-    drain(ws);
-}
-
 /* ---- opening -------------------------------------------------------------------------------------------------- */
 
-/* RFC 6455 section 4.1; the accept key is not checked: this is no security boundary. Returns 0, a status or an error.
- */
-static int open_handshake(struct bench_ws *ws)
+/* RFC 6455 section 4.1. The key is constant and the accept key is not checked: this is no security boundary. */
+static bool queue_request(struct bench_ws *ws, const struct bench_url *url)
 {
-    char head[1024];
+    char head[1536], host[BENCH_URL_AUTHORITY_MAX], origin[BENCH_URL_TEXT_MAX];
+    bench_url_authority(url, host);
+    bench_url_text(url, origin);
     int len = snprintf(head, sizeof head,
-                       "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                       "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-                       "Sec-WebSocket-Protocol: %s\r\nOrigin: https://127.0.0.1:%u\r\n\r\n",
-                       ws->config.path, ws->config.port, ws->config.protocol, ws->config.port);
-    if (bench_tls_write_all(&ws->tls, head, (size_t)len) != 0)
-        return BASE_ERR_IO;
+                       "Sec-WebSocket-Protocol: %s\r\nOrigin: %s\r\n\r\n",
+                       ws->config.path, host, ws->config.protocol, origin);
+    return len < (int)sizeof head && queue(ws, head, (size_t)len);
+}
+
+/* The server's answer, as far as it is here. Returns 0 when it is a socket now, BENCH_TLS_AGAIN or an error. */
+static int read_head(struct bench_ws *ws)
+{
     char *end = NULL;
-    while (end == NULL && ws->in_used < HEADER_MAX) {
+    while (end == NULL) {
+        if (ws->in_used >= HEADER_MAX)
+            return bench_trouble_set(&ws->trouble, BENCH_FAILURE_HTTP, "%.80s: this is not HTTP", ws->tls.name);
         long got = bench_tls_read(&ws->tls, ws->in + ws->in_used, ws->in_max - 1 - ws->in_used);
+        if (got == BENCH_TLS_AGAIN)
+            return BENCH_TLS_AGAIN;
         if (got <= 0)
-            return got == BENCH_TLS_AGAIN ? BASE_ERR_TIMEOUT : BASE_ERR_IO;
+            return bench_trouble_set(&ws->trouble, BENCH_FAILURE_UNREACHABLE, "%.80s: closed the WebSocket's opening",
+                                     ws->tls.name);
         ws->in_used += (size_t)got;
         ws->in[ws->in_used] = 0;
         end = strstr((char *)ws->in, "\r\n\r\n");
     }
-    int status = BASE_ERR_MALFORMED;
-    if (end == NULL || sscanf((char *)ws->in, "HTTP/1.%*c %d", &status) != 1 || status != 101)
-        return status;
+    int status = 0;
+    if (sscanf((char *)ws->in, "HTTP/1.%*c %d", &status) != 1)
+        return bench_trouble_set(&ws->trouble, BENCH_FAILURE_HTTP, "%.80s: this is not HTTP", ws->tls.name);
+    if (status != 101) {
+        bench_trouble_set(&ws->trouble, BENCH_FAILURE_HTTP, "%.80s: HTTP status %d instead of a WebSocket",
+                          ws->tls.name, status);
+        ws->trouble.status = status;
+        return bench_trouble_err(&ws->trouble);
+    }
     size_t used = (size_t)(end + 4 - (char *)ws->in);
     memmove(ws->in, ws->in + used, ws->in_used - used);
     ws->in_used -= used;
     return 0;
 }
 
-int bench_ws_open(struct bench_ws **out, const struct bench_ws_config *config)
+/* As far as it goes now. Returns 0 when open, BENCH_TLS_AGAIN, or the error of ws->trouble. */
+static int advance(struct bench_ws *ws)
+{
+    int err = bench_tls_advance(&ws->tls, &ws->trouble);
+    if (err != 0)
+        return err;
+    if (ws->out_used != 0) {
+        long written = bench_tls_write(&ws->tls, ws->out, ws->out_used);
+        if (written < 0)
+            return bench_trouble_set(&ws->trouble, BENCH_FAILURE_UNREACHABLE, "%.80s: closed the connection",
+                                     ws->tls.name);
+        memmove(ws->out, ws->out + written, ws->out_used - (size_t)written);
+        ws->out_used -= (size_t)written;
+        if (ws->out_used != 0)
+            return BENCH_TLS_AGAIN;
+    }
+    return read_head(ws);
+}
+
+static uint32_t opening_wants(const struct bench_ws *ws)
+{
+    if (!ws->tls.connected)
+        return bench_tls_wants(&ws->tls);
+    return ws->out_used != 0 ? EPOLLOUT : EPOLLIN;
+}
+
+static void on_opening(struct bench_ws *ws)
+{
+    if (ws->config.may_work != NULL && !ws->config.may_work(ws->config.user))
+        return;
+    int err = advance(ws);
+    if (err == BENCH_TLS_AGAIN) {
+        (void)sfu_loop_modify(ws->config.loop, &ws->source, opening_wants(ws));
+        return;
+    }
+    if (err != 0) {
+        sfu_loop_remove(ws->config.loop, &ws->source);
+        ws->watched = false;
+        ws->close_code = 1006;
+        ws->config.on_failed(ws->config.user, &ws->trouble);
+        return;
+    }
+    ws->open = true;
+    watch(ws);
+    ws->config.on_open(ws->config.user);
+    parse(ws);
+    drain(ws);
+}
+
+static void on_ready(struct sfu_loop_source *source, uint32_t events)
+{
+    struct bench_ws *ws = base_container_of(source, struct bench_ws, source);
+    if (!ws->open) {
+        on_opening(ws);
+        return;
+    }
+    if (events & EPOLLOUT)
+        flush(ws);
+    drain(ws);
+}
+
+static int make(struct bench_ws **out, const struct bench_ws_config *config, struct bench_trouble *trouble)
 {
     *out = NULL;
+    struct bench_trouble unwanted;
+    if (trouble == NULL)
+        trouble = &unwanted;
+    memset(trouble, 0, sizeof *trouble);
+    struct bench_place *own = NULL;
+    int err = config->place == NULL ? bench_place_create_local(&own, config->port) : 0;
+    if (err != 0)
+        return bench_trouble_set(trouble, BENCH_FAILURE_RESOURCES, "no place");
+    const struct bench_place *place = own != NULL ? own : config->place;
     struct bench_ws *ws = calloc(1, sizeof *ws);
-    if (ws == NULL)
-        return BASE_ERR_NOMEM;
-    ws->config = *config;
-    ws->tls.fd = -1;
-    ws->in_max = 16384;
-    ws->in = malloc(ws->in_max);
-    int err = ws->in != NULL ? bench_tls_open(&ws->tls, config->port) : BASE_ERR_NOMEM;
+    if (ws != NULL) {
+        ws->config = *config;
+        ws->tls.fd = -1;
+        ws->in_max = 16384;
+        ws->in = malloc(ws->in_max);
+    }
+    if (ws == NULL || ws->in == NULL || !queue_request(ws, &place->url))
+        err = bench_trouble_set(trouble, BENCH_FAILURE_RESOURCES, "no memory");
     if (err == 0)
-        err = open_handshake(ws);
-    if (err == 0)
-        err = bench_tls_set_nonblocking(&ws->tls);
-    ws->source = (struct sfu_loop_source){.fd = ws->tls.fd, .on_ready = on_ready};
-    if (err == 0)
-        err = sfu_loop_add(config->loop, &ws->source, EPOLLIN);
+        err = bench_tls_start(&ws->tls, place, trouble);
+    bench_place_destroy(own);
     if (err != 0) {
         bench_ws_destroy(ws);
         return err;
     }
-    ws->watched = true;
-    if (ws->in_used != 0)
-        parse(ws);
+    ws->source = (struct sfu_loop_source){.fd = ws->tls.fd, .on_ready = on_ready};
     *out = ws;
     return 0;
+}
+
+static int start_watching(struct bench_ws **out, uint32_t events, struct bench_trouble *trouble)
+{
+    struct bench_ws *ws = *out;
+    ws->watched = sfu_loop_add(ws->config.loop, &ws->source, events) == 0;
+    if (ws->watched)
+        return 0;
+    bench_ws_destroy(ws);
+    *out = NULL;
+    return bench_trouble_set(trouble, BENCH_FAILURE_RESOURCES, "no more sockets can be watched");
+}
+
+int bench_ws_start(struct bench_ws **out, const struct bench_ws_config *config, struct bench_trouble *trouble)
+{
+    int err = make(out, config, trouble);
+    return err != 0 ? err : start_watching(out, opening_wants(*out), trouble);
+}
+
+int bench_ws_open(struct bench_ws **out, const struct bench_ws_config *config)
+{
+    int err = make(out, config, NULL);
+    if (err != 0)
+        return err;
+    struct bench_ws *ws = *out;
+    uint64_t until_us = base_clock_us() + BENCH_HTTPS_LIMIT_US;
+    while ((err = advance(ws)) == BENCH_TLS_AGAIN)
+        if (!bench_tls_wait(&ws->tls, opening_wants(ws), until_us)) {
+            err = BASE_ERR_TIMEOUT;
+            break;
+        }
+    if (err != 0) {
+        bench_ws_destroy(ws);
+        *out = NULL;
+        return err;
+    }
+    ws->open = true;
+    err = start_watching(out, EPOLLIN, NULL);
+    if (err == 0 && ws->in_used != 0)
+        parse(ws);
+    return err;
 }
 
 void bench_ws_destroy(struct bench_ws *ws)

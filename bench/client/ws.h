@@ -1,27 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * ws.h - HTTPS requests and a WebSocket client (RFC 6455) for tests and load: small, over OpenSSL, certificates not
- * checked (the servers are our own, with self-signed ones).
+ * ws.h - a WebSocket client (RFC 6455) for tests and load: small, over TLS or not (tls.h).
  *
- * Requests and the opening handshake block (10 s at most); afterwards the socket lives in a loop and does not. Threads:
- * one owner.
+ * The socket lives in a loop and does not block; bench_ws_open() alone waits for its opening handshake (10 s at most).
+ * Threads: one owner.
  */
 #ifndef CONSILIUM_BENCH_CLIENT_WS_H
 #define CONSILIUM_BENCH_CLIENT_WS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/client/https.h"
 #include "sfu/io/loop.h"
 
 #define BENCH_WS_MESSAGE_MAX (1024u * 1024u)
-
-/** One request to https://127.0.0.1:port. `body` NULL: no body. The answer's body, NUL-terminated (and cut at out_max),
- * goes to `out`. Returns the HTTP status, or BASE_ERR_IO, BASE_ERR_TIMEOUT, BASE_ERR_MALFORMED. */
-int bench_https(uint16_t port, const char *method, const char *path, const char *body, char *out, size_t out_max);
-/** A ticket for an open room: POST …/tickets. ticket has 128 bytes. Returns 0, or the HTTP status that was not 201, or
- * BASE_ERR_*. */
-int bench_ticket(uint16_t port, const char *room, const char *name, const char *identity, char *ticket);
 
 enum bench_ws_opcode {
     BENCH_WS_TEXT = 1,
@@ -34,19 +28,28 @@ enum bench_ws_opcode {
 struct bench_ws;
 
 struct bench_ws_config {
-    struct sfu_loop *loop; /**< outlives the socket */
-    uint16_t port;
+    struct sfu_loop *loop;           /**< outlives the socket */
+    const struct bench_place *place; /**< used while it is made only; NULL: https://127.0.0.1:port, unchecked */
+    uint16_t port;                   /**< if place is NULL */
     const char *path;
     const char *protocol;
+    /** _start only: it is open, or will never be. Destroy it later, not from here. */
+    void (*on_open)(void *user);
+    void (*on_failed)(void *user, const struct bench_trouble *trouble);
+    /** As in https.h. */
+    bool (*may_work)(void *user);
     void (*on_text)(void *user, const char *text, size_t len);
-    /** The socket is of no use any more; `code`: from the server's close frame, 1006 without one. Destroy it later, not
-     * from here. */
+    /** The socket was open and is of no use any more; `code`: from the server's close frame, 1006 without one. Destroy
+     * it later, not from here. */
     void (*on_closed)(void *user, unsigned code);
     void *user;
 };
 
-/** Connects. Returns 0, the HTTP status that was not 101, or BASE_ERR_IO, BASE_ERR_TIMEOUT, BASE_ERR_NOMEM; *out is
- * NULL unless 0. */
+/** Begins to connect; on_open or on_failed follows in the loop. Returns 0, or the error of *trouble (may be NULL);
+ * *out is NULL then. There is no time limit. */
+int bench_ws_start(struct bench_ws **out, const struct bench_ws_config *config, struct bench_trouble *trouble);
+/** Connects, blocking; neither on_open nor on_failed is called. Returns 0, the HTTP status that was not 101, or
+ * BASE_ERR_IO, BASE_ERR_TIMEOUT, BASE_ERR_FULL, BASE_ERR_CRYPTO; *out is NULL unless 0. */
 int bench_ws_open(struct bench_ws **out, const struct bench_ws_config *config);
 /** Without a word (a vanished client). NULL is allowed. */
 void bench_ws_destroy(struct bench_ws *ws);

@@ -107,11 +107,11 @@ static int read_some(struct bench_request *request)
                                          request->tls.name);
             request->in = in;
             request->in_max = grown;
+            request->in[request->in_used] = 0;
         }
         long got = bench_tls_read(&request->tls, request->in + request->in_used, READ_BYTES);
         if (got == BENCH_TLS_AGAIN)
             return 0;
-        request->in[request->in_used] = 0;
         if (got <= 0)
             return 1; /* broken or ended: what has come decides */
         request->in_used += (size_t)got;

@@ -22,8 +22,10 @@ static uint64_t value_of(unsigned bucket)
 
 void bench_histogram_add(struct bench_histogram *histogram, uint64_t value)
 {
-    histogram->buckets[bucket_of(value)]++;
-    histogram->count++;
+    uint32_t *bucket = &histogram->buckets[bucket_of(value)];
+    *bucket += *bucket != UINT32_MAX;
+    if (histogram->count++ == 0 || value < histogram->min)
+        histogram->min = value;
     histogram->sum += value;
     if (value > histogram->max)
         histogram->max = value;
@@ -31,8 +33,14 @@ void bench_histogram_add(struct bench_histogram *histogram, uint64_t value)
 
 void bench_histogram_merge(struct bench_histogram *histogram, const struct bench_histogram *other)
 {
-    for (unsigned i = 0; i < BENCH_HISTOGRAM_BUCKETS; i++)
-        histogram->buckets[i] += other->buckets[i];
+    if (other->count == 0)
+        return;
+    for (unsigned i = 0; i < BENCH_HISTOGRAM_BUCKETS; i++) {
+        uint64_t both = (uint64_t)histogram->buckets[i] + other->buckets[i];
+        histogram->buckets[i] = both < UINT32_MAX ? (uint32_t)both : UINT32_MAX;
+    }
+    if (histogram->count == 0 || other->min < histogram->min)
+        histogram->min = other->min;
     histogram->count += other->count;
     histogram->sum += other->sum;
     if (other->max > histogram->max)
@@ -45,6 +53,11 @@ void bench_histogram_subtract(struct bench_histogram *histogram, const struct be
         histogram->buckets[i] -= earlier->buckets[i];
     histogram->count -= earlier->count;
     histogram->sum -= earlier->sum;
+}
+
+double bench_histogram_mean(const struct bench_histogram *histogram)
+{
+    return histogram->count != 0 ? (double)histogram->sum / (double)histogram->count : 0;
 }
 
 uint64_t bench_histogram_quantile(const struct bench_histogram *histogram, double fraction)

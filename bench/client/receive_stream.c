@@ -9,47 +9,34 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "bench/client/stamp.h"
-#include "sfu/media/nack_tracker.h"
-#include "sfu/media/seq_unwrap.h"
+#include "bench/client/receive_internal.h"
+#include "bench/client/vp9_payload.h"
 #include "sfu/wire/vp8.h"
 
-/* What is kept of a packet for assembling frames: all but its bytes. */
-struct slot {
-    uint64_t ext_seq; /* 0: empty */
-    uint32_t timestamp_ts;
-    uint32_t frame;
-    uint32_t serial;
-    uint16_t picture_id;
-    bool filler; /* no payload: takes a number, means nothing */
-    bool start, key, marker;
-};
+#define WINDOW_VIDEO  1024u
+#define WINDOW_AUDIO  256u
+#define WINDOW_MAX    65536u / 4
+#define MISSING_VIDEO 256u
+#define MISSING_AUDIO 64u
 
-struct bench_receive_stream {
-    struct bench_receive_config config;
-    struct bench_receive_counters counters;
-    struct bench_histogram delay;
-    struct sfu_seq_unwrap unwrap;
-    struct sfu_rtp_stats stats;
-    struct sfu_nack_tracker *nack;
-    struct slot *slots;
-    uint64_t *serial_seq; /* by serial modulo the window: under which number it came */
-    int64_t serial_offset;
-    bool has_serial;
-    uint64_t highest;
-
-    /* decoding */
-    bool decoding; /* next_seq is where the next frame starts */
-    uint64_t next_seq;
-    uint64_t key_start; /* newest key frame not decoded: where it starts; 0: none */
-    uint32_t decoded_frame;
-    uint32_t decoded_timestamp_ts;
-    uint16_t decoded_picture_id;
-    uint64_t gap_average_us;
-    uint64_t waiting_since_us; /* first packet since the last decoded frame; 0: none */
-    uint64_t last_pli_us;
-    bool broken; /* packets were given up: ask for a key frame */
-};
+static int allocate(struct bench_receive_stream *stream)
+{
+    bool video = stream->config.video;
+    uint32_t window = stream->config.window != 0 ? stream->config.window : video ? WINDOW_VIDEO : WINDOW_AUDIO;
+    uint32_t slots = 64;
+    while (slots < window && slots < WINDOW_MAX)
+        slots *= 2;
+    stream->mask = slots - 1;
+    stream->slots = calloc(slots, sizeof *stream->slots);
+    stream->serials = calloc(video ? BENCH_RECEIVE_LAYERS : 1, sizeof *stream->serials);
+    if (stream->slots == NULL || stream->serials == NULL)
+        return BASE_ERR_NOMEM;
+    const struct sfu_nack_config nack = {.reorder_us = BENCH_NACK_REORDER_US,
+                                         .retry_us = BENCH_NACK_RETRY_US,
+                                         .requests_max = 10,
+                                         .missing_max = video ? MISSING_VIDEO : MISSING_AUDIO};
+    return stream->config.nack ? sfu_nack_tracker_create(&stream->nack, &nack) : 0;
+}
 
 int bench_receive_stream_create(struct bench_receive_stream **out, const struct bench_receive_config *config)
 {
@@ -59,13 +46,7 @@ int bench_receive_stream_create(struct bench_receive_stream **out, const struct 
         return BASE_ERR_NOMEM;
     stream->config = *config;
     stream->stats.clock_hz = config->video ? 90000 : 48000;
-    stream->slots = calloc(BENCH_RECEIVE_WINDOW, sizeof *stream->slots);
-    stream->serial_seq = calloc(BENCH_RECEIVE_WINDOW, sizeof *stream->serial_seq);
-    int err = stream->slots == NULL || stream->serial_seq == NULL ? BASE_ERR_NOMEM : 0;
-    const struct sfu_nack_config nack = {
-        .reorder_us = BENCH_NACK_REORDER_US, .retry_us = BENCH_NACK_RETRY_US, .requests_max = 10, .missing_max = 1000};
-    if (err == 0 && config->nack)
-        err = sfu_nack_tracker_create(&stream->nack, &nack);
+    int err = allocate(stream);
     if (err != 0) {
         bench_receive_stream_destroy(stream);
         return err;
@@ -79,198 +60,185 @@ void bench_receive_stream_destroy(struct bench_receive_stream *stream)
     if (stream == NULL)
         return;
     sfu_nack_tracker_destroy(stream->nack);
+    bench_receive_tap_destroy(stream->tap);
     free(stream->slots);
-    free(stream->serial_seq);
+    free(stream->serials);
+    free(stream->since);
     free(stream);
-}
-
-static struct slot *slot_at(struct bench_receive_stream *stream, uint64_t ext_seq)
-{
-    struct slot *slot = &stream->slots[ext_seq % BENCH_RECEIVE_WINDOW];
-    return slot->ext_seq == ext_seq ? slot : NULL;
-}
-
-/* ---- decoding ------------------------------------------------------------------------------------------------- */
-
-static void count_freeze(struct bench_receive_stream *stream, uint64_t now_us)
-{
-    struct bench_receive_counters *counters = &stream->counters;
-    uint64_t gap_us = counters->last_frame_us != 0 ? now_us - counters->last_frame_us : 0;
-    if (counters->frames_decoded > 10) {
-        uint64_t limit_us = 3 * stream->gap_average_us;
-        if (limit_us < stream->gap_average_us + 150000)
-            limit_us = stream->gap_average_us + 150000;
-        if (gap_us > limit_us) {
-            counters->freezes++;
-            counters->freeze_us += gap_us;
-        }
-    }
-    stream->gap_average_us = stream->gap_average_us == 0 ? gap_us : (stream->gap_average_us * 29 + gap_us) / 30;
-    counters->last_frame_us = now_us;
-    if (counters->first_frame_us == 0)
-        counters->first_frame_us = now_us;
-}
-
-/* The frame first..last is complete and its predecessor (if it has one) was decoded. */
-static void decode(struct bench_receive_stream *stream, uint64_t now_us, const struct slot *first, uint64_t last)
-{
-    struct bench_receive_counters *counters = &stream->counters;
-    if (counters->frames_decoded != 0) {
-        uint32_t step = first->frame - stream->decoded_frame;
-        if (!first->key && step != 1)
-            counters->err_reference++;
-        if (step == 1 && first->picture_id != ((stream->decoded_picture_id + 1) & 0x7FFF))
-            counters->err_picture_id++;
-        if ((int32_t)(first->timestamp_ts - stream->decoded_timestamp_ts) <= 0)
-            counters->err_timestamp++;
-        if (step > 1 && step < 0x80000000u)
-            counters->frames_skipped += step - 1;
-    } else {
-        counters->first_stamp_frame = first->frame;
-    }
-    count_freeze(stream, now_us);
-    counters->frames_decoded++;
-    if (first->key)
-        counters->key_frames_decoded++;
-    counters->last_stamp_frame = first->frame;
-    stream->decoded_frame = first->frame;
-    stream->decoded_timestamp_ts = first->timestamp_ts;
-    stream->decoded_picture_id = first->picture_id;
-    stream->decoding = true;
-    stream->next_seq = last + 1;
-    stream->waiting_since_us = 0;
-    stream->broken = false;
-    if (stream->key_start < stream->next_seq)
-        stream->key_start = 0;
-}
-
-/* The last packet of the complete frame that starts at `seq`, or 0. */
-static uint64_t frame_end(struct bench_receive_stream *stream, uint64_t seq)
-{
-    const struct slot *first = slot_at(stream, seq);
-    if (first == NULL || first->filler || !first->start)
-        return 0;
-    for (;; seq++) {
-        const struct slot *slot = slot_at(stream, seq);
-        if (slot == NULL || slot->filler || slot->frame != first->frame)
-            return 0;
-        if (slot->timestamp_ts != first->timestamp_ts)
-            stream->counters.err_timestamp++;
-        if (slot->marker)
-            return seq;
-    }
-}
-
-/* Decodes all that can be. */
-static void advance(struct bench_receive_stream *stream, uint64_t now_us)
-{
-    for (;;) {
-        if (stream->decoding) {
-            const struct slot *slot = slot_at(stream, stream->next_seq);
-            if (slot != NULL && slot->filler) {
-                stream->next_seq++;
-                continue;
-            }
-            uint64_t end = frame_end(stream, stream->next_seq);
-            if (end != 0) {
-                decode(stream, now_us, slot, end);
-                continue;
-            }
-        }
-        /* A later key frame frees the decoder of everything before it. */
-        uint64_t end = stream->key_start != 0 ? frame_end(stream, stream->key_start) : 0;
-        if (end == 0)
-            return;
-        if (stream->nack != NULL)
-            sfu_nack_tracker_forget_before(stream->nack, stream->key_start);
-        decode(stream, now_us, slot_at(stream, stream->key_start), end);
-    }
 }
 
 /* ---- arrival -------------------------------------------------------------------------------------------------- */
 
-/* Number and stamp must go in step; where they do not, packets were left out or repeated. */
-static void check_serial(struct bench_receive_stream *stream, uint64_t ext_seq, uint32_t serial)
+/* A packet on its way in. */
+struct arrival {
+    uint64_t now_us, arrival_us, ext_seq;
+    uint32_t timestamp_ts;
+    const uint8_t *payload;
+    size_t len;
+    bool marker, rtx;
+    uint16_t picture_id;
+    size_t descriptor_bytes;
+    struct bench_stamp stamp;
+};
+
+/* What a payload descriptor says, of either codec. */
+struct descriptor {
+    bool start, end, key_frame, tells_end, tells_key;
+    uint16_t picture_id;
+    size_t bytes;
+};
+
+static int read_descriptor(const struct bench_receive_stream *stream, const struct arrival *in, struct descriptor *out)
 {
-    uint64_t *seen = &stream->serial_seq[serial % BENCH_RECEIVE_WINDOW];
-    const struct slot *other = *seen != 0 ? slot_at(stream, *seen) : NULL;
-    if (other != NULL && other->serial == serial && *seen != ext_seq)
-        stream->counters.err_duplicate++;
-    *seen = ext_seq;
-    int64_t offset = (int64_t)ext_seq - (int64_t)serial;
-    if (stream->has_serial && offset != stream->serial_offset && ext_seq == stream->highest)
-        stream->counters.serial_jumps++;
-    if (!stream->has_serial || ext_seq == stream->highest)
-        stream->serial_offset = offset;
-    stream->has_serial = true;
+    if (stream->config.codec == BENCH_VP9) {
+        struct bench_vp9_payload vp9;
+        int err = bench_vp9_payload_parse(in->payload, in->len, &vp9);
+        *out = (struct descriptor){.start = vp9.start,
+                                   .end = vp9.end,
+                                   .key_frame = !vp9.inter,
+                                   .tells_end = true,
+                                   .tells_key = true,
+                                   .picture_id = vp9.picture_id,
+                                   .bytes = vp9.descriptor_bytes};
+        return err;
+    }
+    struct sfu_vp8_descriptor vp8;
+    int err = sfu_vp8_parse(in->payload, in->len, &vp8);
+    *out = (struct descriptor){.start = vp8.start_of_frame,
+                               .key_frame = vp8.key_frame,
+                               .tells_key = vp8.start_of_frame,
+                               .picture_id = vp8.picture_id,
+                               .bytes = vp8.descriptor_bytes};
+    return err;
 }
 
 /* Reads descriptor and stamp. Returns false if the packet is not what its publisher sent. */
-static bool read_content(struct bench_receive_stream *stream, uint64_t arrival_us, const uint8_t *payload, size_t len,
-                         bool marker, struct slot *slot)
+static bool read_content(struct bench_receive_stream *stream, struct arrival *in)
 {
     struct bench_receive_counters *counters = &stream->counters;
-    struct sfu_vp8_descriptor vp8 = {0};
-    size_t skip = 0, at = 1;
-    if (stream->config.video) {
-        if (sfu_vp8_parse(payload, len, &vp8) != 0) {
-            counters->err_checksum++;
-            return false;
-        }
-        skip = vp8.descriptor_bytes;
-        at = skip + (vp8.start_of_frame ? (vp8.key_frame ? 10 : 3) : 0);
-    }
-    struct bench_stamp stamp;
-    if (bench_stamp_read(payload, len, skip, at, &stamp) != 0) {
-        counters->err_checksum++;
+    struct descriptor said = {0};
+    const struct bench_stamp *stamp = &in->stamp;
+    if ((stream->config.video && read_descriptor(stream, in, &said) != 0) ||
+        bench_stamp_read(in->payload, in->len, said.bytes, &in->stamp) != 0 ||
+        bench_receive_serials(stream, stamp->layer) == NULL) {
+        bench_receive_error(stream, &counters->err_checksum);
         return false;
     }
-    if (stream->config.publisher != 0 && stamp.publisher != stream->config.publisher) {
-        counters->err_publisher++;
+    if (stream->config.publisher != 0 && stamp->publisher != stream->config.publisher) {
+        bench_receive_error(stream, &counters->err_publisher);
         return false;
     }
+    bool last = stamp->packet + 1 == stamp->packet_count;
     if (stream->config.video &&
-        (vp8.start_of_frame != (stamp.packet == 0) || (vp8.start_of_frame && vp8.key_frame != stamp.key_frame) ||
-         marker != (stamp.packet + 1 == stamp.packet_count)))
-        counters->err_descriptor++;
-    bench_histogram_add(&stream->delay, arrival_us > stamp.send_us ? arrival_us - stamp.send_us : 0);
-    slot->frame = stamp.frame;
-    slot->serial = stamp.serial;
-    slot->picture_id = vp8.picture_id;
-    slot->start = stamp.packet == 0;
-    slot->key = stamp.key_frame;
-    slot->marker = marker;
+        (said.start != (stamp->packet == 0) || in->marker != last || (said.tells_end && said.end != last) ||
+         (said.tells_key && said.key_frame != stamp->key_frame)))
+        bench_receive_error(stream, &counters->err_descriptor);
+    in->picture_id = said.picture_id;
+    in->descriptor_bytes = said.bytes;
     return true;
 }
 
-static void accept(struct bench_receive_stream *stream, uint64_t now_us, uint64_t arrival_us, uint64_t ext_seq,
-                   uint32_t timestamp_ts, bool marker, const uint8_t *payload, size_t len)
+/* Number and stamp must go in step; where they do not, packets were left out on purpose. */
+static void check_serial(struct bench_receive_stream *stream, const struct arrival *in)
 {
-    struct slot slot = {.ext_seq = ext_seq, .timestamp_ts = timestamp_ts, .filler = len == 0};
-    if (slot.filler)
-        stream->counters.padding_packets++;
-    else if (!read_content(stream, arrival_us, payload, len, marker, &slot))
-        return;
-    stream->slots[ext_seq % BENCH_RECEIVE_WINDOW] = slot;
-    if (ext_seq > stream->highest)
-        stream->highest = ext_seq;
-    if (!slot.filler)
-        check_serial(stream, ext_seq, slot.serial);
-    stream->counters.last_packet_us = now_us;
-    if (stream->counters.first_packet_us == 0)
-        stream->counters.first_packet_us = now_us;
-    if (!stream->config.video) {
-        if (stream->counters.packets + stream->counters.rtx_packets == 0)
-            stream->counters.first_stamp_frame = slot.frame;
-        if (slot.frame > stream->counters.last_stamp_frame)
-            stream->counters.last_stamp_frame = slot.frame;
+    int64_t offset = (int64_t)in->ext_seq - (int64_t)in->stamp.serial;
+    if (stream->has_serial && in->stamp.layer == stream->serial_layer && offset != stream->serial_offset)
+        stream->counters.serial_jumps++;
+    stream->serial_offset = offset;
+    stream->serial_layer = in->stamp.layer;
+    stream->has_serial = true;
+}
+
+static void keep(struct bench_receive_stream *stream, const struct arrival *in)
+{
+    const struct bench_stamp *stamp = &in->stamp;
+    *bench_receive_slot(stream, in->ext_seq) = (struct bench_receive_slot){
+        .seq = (uint32_t)in->ext_seq,
+        .timestamp_ts = in->timestamp_ts,
+        .frame = stamp->frame,
+        .serial = stamp->serial,
+        .content = stamp->content,
+        .sent_us = (uint32_t)stamp->send_us,
+        .picture_id = in->picture_id,
+        .run = stamp->run,
+        .layer = stamp->layer,
+        .flags = (uint8_t)(BENCH_SLOT_PRESENT | (in->len == 0 ? BENCH_SLOT_FILLER : 0) |
+                           (stamp->packet == 0 ? BENCH_SLOT_START : 0) | (stamp->key_frame ? BENCH_SLOT_KEY : 0) |
+                           (in->marker ? BENCH_SLOT_MARKER : 0))};
+    if (stream->tap != NULL && stream->config.video && in->len != 0)
+        bench_receive_tap_store(stream, in->ext_seq, in->payload + in->descriptor_bytes,
+                                in->len - in->descriptor_bytes - BENCH_STAMP_BYTES);
+}
+
+/* The newest packet of a stream of sound. */
+static void hear(struct bench_receive_stream *stream, const struct arrival *in)
+{
+    bench_receive_heard(stream, in->arrival_us, &in->stamp);
+    if (stream->tap != NULL)
+        stream->tap->on_frame(stream->tap->user, 0, in->stamp.content, in->payload, in->len - BENCH_STAMP_BYTES);
+}
+
+/* Counts it, unless it was here under another number. `stale`: too old for its frame to be assembled. */
+static void count(struct bench_receive_stream *stream, const struct arrival *in, bool stale)
+{
+    struct bench_receive_counters *counters = &stream->counters;
+    const struct bench_receive_slot *slot = bench_receive_slot(stream, in->ext_seq);
+    bool asked = slot->seq == (uint32_t)in->ext_seq && (slot->flags & BENCH_SLOT_ASKED) != 0;
+    bool newest = in->ext_seq > stream->highest;
+    enum bench_serial_is serial = bench_serials_add(&stream->serials[in->stamp.layer], in->stamp.serial);
+    if (serial == BENCH_SERIAL_TOO_OLD || (serial == BENCH_SERIAL_SEEN && stale)) {
+        counters->late++;
         return;
     }
+    if (serial == BENCH_SERIAL_SEEN) {
+        bench_receive_error(stream, &counters->err_duplicate);
+        return;
+    }
+    bool first = counters->packets + counters->rtx_packets == 0;
+    if (in->rtx)
+        counters->rtx_packets++;
+    else
+        counters->packets++;
+    bench_receive_count(stream, in->arrival_us, &in->stamp, (uint32_t)in->len, in->rtx || asked,
+                        !in->rtx && !asked && !newest);
+    if (stream->config.video)
+        return;
+    if (first)
+        counters->first_stamp_frame = in->stamp.frame;
+    if (in->stamp.frame > counters->last_stamp_frame)
+        counters->last_stamp_frame = in->stamp.frame;
+    if (newest)
+        hear(stream, in);
+}
+
+static void accept(struct bench_receive_stream *stream, struct arrival *in)
+{
+    bool filler = in->len == 0, stale = in->ext_seq + stream->mask + 1 <= stream->highest;
+    if (filler)
+        stream->counters.padding_packets++;
+    else if (!read_content(stream, in))
+        return;
+    if (!filler)
+        count(stream, in, stale);
+    stream->counters.last_packet_us = in->now_us;
+    if (stream->counters.first_packet_us == 0)
+        stream->counters.first_packet_us = in->now_us;
+    if (stale)
+        return;
+    keep(stream, in);
+    if (in->ext_seq > stream->highest) {
+        stream->highest = in->ext_seq;
+        if (!filler)
+            check_serial(stream, in);
+    }
+    if (!stream->config.video)
+        return;
     if (stream->waiting_since_us == 0)
-        stream->waiting_since_us = now_us;
-    if (slot.start && slot.key && ext_seq > stream->key_start && (!stream->decoding || ext_seq >= stream->next_seq))
-        stream->key_start = ext_seq;
-    advance(stream, now_us);
+        stream->waiting_since_us = in->now_us;
+    if (!filler && in->stamp.packet == 0 && in->stamp.key_frame && in->ext_seq > stream->key_start &&
+        (!stream->decoding || in->ext_seq >= stream->next_seq))
+        stream->key_start = in->ext_seq;
+    bench_receive_advance(stream, in->now_us);
 }
 
 void bench_receive_stream_on_packet(struct bench_receive_stream *stream, uint64_t now_us, uint64_t arrival_us,
@@ -278,42 +246,38 @@ void bench_receive_stream_on_packet(struct bench_receive_stream *stream, uint64_
 {
     size_t padding_bytes = 0;
     if (sfu_rtp_padding_bytes(packet, len, header, &padding_bytes) != 0) {
-        stream->counters.err_checksum++;
+        bench_receive_error(stream, &stream->counters.err_checksum);
         return;
     }
-    const uint8_t *payload = packet + header->header_bytes;
-    size_t payload_bytes = len - header->header_bytes - padding_bytes;
+    struct arrival in = {.now_us = now_us,
+                         .arrival_us = arrival_us,
+                         .timestamp_ts = header->timestamp_ts,
+                         .payload = packet + header->header_bytes,
+                         .len = len - header->header_bytes - padding_bytes,
+                         .marker = header->marker,
+                         .rtx = rtx};
     uint16_t seq = header->seq;
     if (rtx) {
-        if (payload_bytes < 2)
+        if (in.len < 2)
             return; /* padding of the RTX stream: probing */
-        seq = base_get_be16(payload);
-        payload += 2;
-        payload_bytes -= 2;
+        seq = base_get_be16(in.payload);
+        in.payload += 2;
+        in.len -= 2;
     }
-    uint64_t ext_seq = rtx ? sfu_seq_unwrap_peek(&stream->unwrap, seq) : sfu_seq_unwrap(&stream->unwrap, seq);
-    if (ext_seq + BENCH_RECEIVE_WINDOW <= stream->highest) {
-        stream->counters.late++;
-        return;
-    }
+    in.ext_seq = rtx ? sfu_seq_unwrap_peek(&stream->unwrap, seq) : sfu_seq_unwrap(&stream->unwrap, seq);
     if (!rtx)
-        sfu_rtp_stats_on_packet(&stream->stats, now_us, ext_seq, header->timestamp_ts, (uint32_t)payload_bytes, false);
-    if (slot_at(stream, ext_seq) != NULL) {
+        sfu_rtp_stats_on_packet(&stream->stats, now_us, in.ext_seq, in.timestamp_ts, (uint32_t)in.len, false);
+    if (bench_receive_present(stream, in.ext_seq) != NULL) {
         if (rtx)
             stream->counters.rtx_useless++;
         return; /* the original, later than its repair */
     }
     if (stream->nack != NULL) {
-        sfu_nack_tracker_on_packet(stream->nack, now_us, ext_seq);
+        sfu_nack_tracker_on_packet(stream->nack, now_us, in.ext_seq);
         if (sfu_nack_tracker_take_gave_up(stream->nack))
             stream->broken = true;
     }
-    accept(stream, now_us, arrival_us, ext_seq, header->timestamp_ts, header->marker, payload, payload_bytes);
-    if (rtx)
-        stream->counters.rtx_packets++;
-    else
-        stream->counters.packets++;
-    stream->counters.bytes += payload_bytes;
+    accept(stream, &in);
 }
 
 void bench_receive_stream_on_sr(struct bench_receive_stream *stream, uint64_t now_us, const struct sfu_rtcp_sr *sr)
@@ -352,6 +316,14 @@ uint64_t bench_receive_stream_deadline_us(const struct bench_receive_stream *str
     return nack_us < due_us ? nack_us : due_us;
 }
 
+/* What comes by its own number after this was repaired, not reordered. */
+static void remember_asked(struct bench_receive_stream *stream, uint64_t ext_seq)
+{
+    if (ext_seq + stream->mask + 1 > stream->highest && bench_receive_present(stream, ext_seq) == NULL)
+        *bench_receive_slot(stream, ext_seq) =
+            (struct bench_receive_slot){.seq = (uint32_t)ext_seq, .flags = BENCH_SLOT_ASKED};
+}
+
 size_t bench_receive_stream_poll(struct bench_receive_stream *stream, uint64_t now_us, uint16_t *out, size_t out_max,
                                  bool *want_key_frame)
 {
@@ -359,6 +331,8 @@ size_t bench_receive_stream_poll(struct bench_receive_stream *stream, uint64_t n
     if (stream->nack != NULL) {
         count = sfu_nack_tracker_poll(stream->nack, now_us, out, out_max);
         stream->counters.nack_requests += count;
+        for (size_t i = 0; i < count; i++)
+            remember_asked(stream, sfu_seq_unwrap_peek(&stream->unwrap, out[i]));
         if (sfu_nack_tracker_take_gave_up(stream->nack))
             stream->broken = true;
     }

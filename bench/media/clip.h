@@ -49,7 +49,7 @@ struct bench_clip {
     struct bench_clip_config config;
     uint32_t frame_count;
     struct bench_clip_frame *frames;
-    uint64_t bytes;                    /**< of all frames */
+    uint64_t bytes; /**< of all frames */
 };
 
 /** Encodes. Copies `config`. Returns 0, BASE_ERR_INVALID (a field is out of range), BASE_ERR_NOMEM, or BASE_ERR_STATE

@@ -27,13 +27,13 @@ static void add_pair(struct totals *totals, const struct sim_participant *from, 
     const struct bench_receive_counters *video = sim_received(to, from, SIM_VIDEO);
     const struct bench_receive_counters *audio = sim_received(to, from, SIM_AUDIO);
     /* from the first frame shown: what was sent before the subscription does not count */
-    uint64_t sent = sim_sent(from, SIM_VIDEO)->frames - video->first_stamp_frame;
+    uint64_t sent = sim_sent(from, SIM_VIDEO)->captures - video->first_stamp_frame;
     uint64_t permille = sent != 0 ? video->frames_decoded * 1000 / sent : 0;
     if (permille < totals->worst_permille)
         totals->worst_permille = permille;
     totals->frames_sent += sent;
     totals->frames_decoded += video->frames_decoded;
-    totals->audio_sent += sim_sent(from, SIM_AUDIO)->frames - audio->first_stamp_frame;
+    totals->audio_sent += sim_sent(from, SIM_AUDIO)->captures - audio->first_stamp_frame;
     totals->audio_received += audio->packets;
     totals->video_packets += video->packets + video->rtx_packets;
     totals->nack_requests += video->nack_requests;

@@ -196,7 +196,8 @@ static void begin_frame(struct bench_send_stream *stream, uint64_t now_us)
     bench_frame_out_split(stream, out, frame != NULL ? frame->bytes : filler_bytes(stream, key_frame));
     out->start_us = stream->next_frame_us;
     out->step_us = stream->config.spread ? stream->interval_us / out->next.packet_count : 0;
-    stream->counters.frames++;
+    if (stream->counters.frames++ == 0)
+        stream->counters.first_capture = stream->counters.captures;
     stream->picture_id = (stream->picture_id + 1) & 0x7FFF;
     stream->tl0_pic_idx++;
 }

@@ -68,6 +68,7 @@ struct bench_send_counters {
     uint64_t frames, key_frames; /**< sent */
     uint64_t captures;           /**< frames there were to send, paused and left-out ones included: the next stamp's
                                     `frame` */
+    uint64_t first_capture;      /**< number of the first that was sent; valid if frames != 0 */
     uint64_t packets;            /**< sent, without retransmissions: the next stamp's `serial` */
     uint64_t bytes;
     uint64_t nacked, retransmitted, not_in_cache, key_frame_requests;

@@ -22,18 +22,24 @@ static uint32_t up_ssrc(const struct sim_participant *who, int track)
     return bench_send_stream_config(who->sends[track])->ssrc;
 }
 
+/* Frames sent from the capture `first` on; nobody paused before it. */
+static uint64_t sent_since(const struct bench_send_counters *sent, uint32_t first)
+{
+    return sent->frames - (first - sent->first_capture);
+}
+
 static void add_pair(struct totals *totals, const struct sim_participant *from, const struct sim_participant *to)
 {
     const struct bench_receive_counters *video = sim_received(to, from, SIM_VIDEO);
     const struct bench_receive_counters *audio = sim_received(to, from, SIM_AUDIO);
     /* from the first frame shown: what was sent before the subscription does not count */
-    uint64_t sent = sim_sent(from, SIM_VIDEO)->captures - video->first_stamp_frame;
+    uint64_t sent = sent_since(sim_sent(from, SIM_VIDEO), video->first_stamp_frame);
     uint64_t permille = sent != 0 ? video->frames_decoded * 1000 / sent : 0;
     if (permille < totals->worst_permille)
         totals->worst_permille = permille;
     totals->frames_sent += sent;
     totals->frames_decoded += video->frames_decoded;
-    totals->audio_sent += sim_sent(from, SIM_AUDIO)->captures - audio->first_stamp_frame;
+    totals->audio_sent += sent_since(sim_sent(from, SIM_AUDIO), audio->first_stamp_frame);
     totals->audio_received += audio->packets;
     totals->video_packets += video->packets + video->rtx_packets;
     totals->nack_requests += video->nack_requests;

@@ -180,6 +180,35 @@ static void frozen(int *t_failed, const struct liar_case *self)
     bench_crowd_destroy(call.crowd);
 }
 
+/* All of it arrives, under wrong numbers. */
+static void shuffled(int *t_failed, const struct liar_case *self)
+{
+    (void)self;
+    T_CALL(meet(t_failed, 3000));
+    uint64_t errors = bench_receive_errors(heard(BENCH_MIC));
+    T_CALL(end(t_failed, errors));
+    T_EQ(told("shuffle"), TIMES);
+    T_EQ(arrived(2), liar_account("forwarded", 2, 1, NULL));
+    bench_crowd_destroy(call.crowd);
+}
+
+static bool has_failed(void *user)
+{
+    const enum bench_pc *pc = user;
+    const struct bench_person *who = call.people[*pc == BENCH_PUBLISH ? 1 : 0];
+    return bench_peer_state(who->participant->peers[*pc]) == BENCH_PEER_FAILED;
+}
+
+static void hung_up(int *t_failed, const struct liar_case *self)
+{
+    enum bench_pc pc = self->number > 0 ? BENCH_SUBSCRIBE : BENCH_PUBLISH;
+    T_CHECK(call_start(&call, 3, NULL));
+    T_CHECK(call_wait(&call, has_failed, &pc));
+    T_CALL(end(t_failed, 0));
+    T_EQ(told("hang-up"), 1);
+    bench_crowd_destroy(call.crowd);
+}
+
 static bool two_know_each_other(void *user)
 {
     (void)user;
@@ -319,6 +348,9 @@ int main(int argc, char **argv)
         {"replay", "replay=1;after=500;source=camera" P2_TO_P1, wrong, TIMES},
         {"time_stands", "time=0;after=500;source=camera" P2_TO_P1, wrong, 1},
         {"freeze", "freeze=0;after=500;source=camera" P2_TO_P1, frozen, 0},
+        {"shuffle", "shuffle=0.5;after=500;count=20;source=mic" P2_TO_P1, shuffled, 0},
+        {"hang_up_publisher", "hang-up=1;after=1500" P2_TO_P1, hung_up, BENCH_PUBLISH},
+        {"hang_up_receiver", "hang-up=2;after=1500" P2_TO_P1, hung_up, BENCH_SUBSCRIBE},
         {"not_subscribed", "not-subscribed=1;source=camera" P2_TO_P1, never_offered, 0},
         {"muted", "muted=1;after=300;source=camera;from=2", said_muted, 0},
         {"blink", "blink=500;after=3000;source=camera;from=2", blinked, 0},

@@ -23,8 +23,11 @@
  *   picture-id      video: the picture id is another
  *   marker          the marker bit is turned
  *   swap            the newest payload of somebody else's track of the same kind instead
+ *   cross           the newest payload of another track of the same publisher and kind instead (camera, screen)
+ *   shuffle         this payload and the next one change places; numbers and times stay
  *   replay          the stream's first packets instead, again and again: a picture that stands still, but arrives
  *   time            factor: how fast RTP time runs
+ *   hang-up         once: 1: ends the publisher's connection, 2: the receiver's (DTLS close_notify); sockets stay open
  * Lies in words:
  *   not-subscribed  any: published, but the receiver is never offered it
  *   refuse          n: each n-th join
@@ -73,7 +76,10 @@ enum lie_kind {
     LIE_PICTURE_ID,
     LIE_MARKER,
     LIE_SWAP,
+    LIE_CROSS,
+    LIE_SHUFFLE,
     LIE_REPLAY,
+    LIE_HANG_UP,
     LIE_TIME,
     LIE_NOT_SUBSCRIBED,
     LIE_REFUSE,

@@ -13,6 +13,7 @@
 #include "tests/support/lying_server_streams.h"
 
 #define SWAP_TRACKS    32
+#define TRANSPORTS     256
 #define REORDER_US     40000u /* a packet behind which nothing comes goes by itself after this */
 #define MARKER_BIT     0x80u
 #define VP8_S_BIT      0x10u
@@ -30,6 +31,14 @@ size_t __wrap_sfu_transport_send_rtp(struct sfu_transport *transport, uint8_t *o
                                      size_t pad_bytes);
 void __real_sfu_down_track_on_nack(struct sfu_down_track *down, uint64_t now_us, uint16_t seq, uint32_t *budget);
 void __wrap_sfu_down_track_on_nack(struct sfu_down_track *down, uint64_t now_us, uint16_t seq, uint32_t *budget);
+int __real_sfu_dtls_session_create(struct sfu_dtls_session **out, struct sfu_dtls_identity *identity,
+                                   const struct sfu_dtls_config *config);
+int __wrap_sfu_dtls_session_create(struct sfu_dtls_session **out, struct sfu_dtls_identity *identity,
+                                   const struct sfu_dtls_config *config);
+int __real_sfu_transport_create(struct sfu_transport **out, const struct sfu_transport_config *config,
+                                struct sfu_dtls_identity *identity, struct sfu_egress *egress, uint64_t now_us);
+int __wrap_sfu_transport_create(struct sfu_transport **out, const struct sfu_transport_config *config,
+                                struct sfu_dtls_identity *identity, struct sfu_egress *egress, uint64_t now_us);
 void __real_sfu_transport_destroy(struct sfu_transport *transport);
 void __wrap_sfu_transport_destroy(struct sfu_transport *transport);
 uint64_t __real_sfu_engine_deadline_us(const struct sfu_engine *engine);
@@ -90,6 +99,7 @@ static void set_payload(struct lie_packet *packet, const uint8_t *payload, size_
 /* The newest payload of each track that came in. */
 static _Thread_local struct newest {
     uint64_t track, owner;
+    unsigned source;
     bool video, marker;
     size_t bytes;
     uint8_t payload[LIE_PAYLOAD_MAX];
@@ -102,6 +112,7 @@ static void remember_newest(const struct sfu_up_track *up, const struct sfu_pack
             continue;
         newest[i] = (struct newest){.track = up->config.track_id,
                                     .owner = up->owner->id,
+                                    .source = (unsigned)up->config.source,
                                     .video = up->config.kind == SFU_VIDEO,
                                     .marker = packet->header.marker,
                                     .bytes = packet->payload_bytes};
@@ -110,12 +121,14 @@ static void remember_newest(const struct sfu_up_track *up, const struct sfu_pack
     }
 }
 
-static bool swap(const struct lie_stream *stream, struct lie_packet *packet)
+/* `own`: another track of the same publisher; else, somebody else's, and rather not the receiver's. */
+static bool swap(const struct lie_stream *stream, struct lie_packet *packet, bool own)
 {
     const struct newest *other = NULL;
     for (unsigned i = 0; i < SWAP_TRACKS; i++)
-        if (newest[i].track != 0 && newest[i].video == stream->video && newest[i].owner != stream->subject.from &&
-            (other == NULL || other->owner == stream->subject.to)) /* rather not what the receiver itself sends */
+        if (newest[i].track != 0 && newest[i].video == stream->video &&
+            (newest[i].owner == stream->subject.from) == own && !(own && newest[i].source == stream->subject.source) &&
+            (other == NULL || other->owner == stream->subject.to))
             other = &newest[i];
     if (other != NULL)
         set_payload(packet, other->payload, other->bytes, other->marker);
@@ -174,7 +187,12 @@ static bool falsify(const struct lie *lie, struct lie_stream *stream, struct lie
         packet->header[1] ^= MARKER_BIT;
         return true;
     case LIE_SWAP:
-        return swap(stream, packet);
+        return swap(stream, packet, false);
+    case LIE_CROSS:
+        return swap(stream, packet, true);
+    case LIE_SHUFFLE:
+    case LIE_REORDER:
+        return stream->behind == NULL;
     case LIE_REPLAY:
         if (stream->tape_count != 0)
             play(stream, packet);
@@ -221,6 +239,15 @@ static void release_behind(struct lie_stream *stream)
     free(held);
 }
 
+static void exchange_payloads(struct lie_packet *a, struct lie_packet *b)
+{
+    struct lie_packet was = *a;
+    memcpy(a->payload, b->payload, b->payload_bytes);
+    a->payload_bytes = b->payload_bytes;
+    memcpy(b->payload, was.payload, was.payload_bytes);
+    b->payload_bytes = was.payload_bytes;
+}
+
 static void release_due(struct lie_stream *stream, uint64_t now_us)
 {
     while (stream->held != NULL && stream->held->due_us <= now_us) {
@@ -235,14 +262,45 @@ static void release_due(struct lie_stream *stream, uint64_t now_us)
         release_behind(stream);
 }
 
+/* The DTLS session of each transport of this worker. */
+static _Thread_local struct {
+    const struct sfu_transport *transport;
+    struct sfu_dtls_session *session;
+} sessions[TRANSPORTS];
+static _Thread_local struct sfu_dtls_session *newest_session;
+
+static void remember_session(const struct sfu_transport *transport, struct sfu_dtls_session *session)
+{
+    for (unsigned i = 0; i < TRANSPORTS; i++)
+        if (sessions[i].transport == NULL) {
+            sessions[i].transport = transport;
+            sessions[i].session = session;
+            return;
+        }
+}
+
+static void forget_session(const struct sfu_transport *transport)
+{
+    for (unsigned i = 0; i < TRANSPORTS; i++)
+        if (sessions[i].transport == transport)
+            sessions[i].transport = NULL;
+}
+
+static void hang_up(const struct sfu_transport *transport)
+{
+    for (unsigned i = 0; i < TRANSPORTS; i++)
+        if (sessions[i].transport == transport && transport != NULL)
+            sfu_dtls_session_close(sessions[i].session);
+}
+
 struct verdict {
-    bool hidden, dropped, gone, behind, duplicate, copy;
+    bool hidden, dropped, gone, behind, shuffled, duplicate, copy;
     uint64_t delay_us;
 };
 
 static bool is_share(enum lie_kind kind)
 {
-    return kind != LIE_FREEZE && kind != LIE_DELAY && kind != LIE_TIME && kind != LIE_MUTED;
+    return kind != LIE_HANG_UP && kind != LIE_FREEZE && kind != LIE_DELAY && kind != LIE_TIME && kind != LIE_MUTED;
 }
 
 /* All lies that hold for this packet: falsifies it, and says what else is to be done with it. */
@@ -258,8 +316,6 @@ static struct verdict judge(struct lie_stream *stream, struct lie_packet *packet
             continue;
         if (is_share(lie->kind) && lie_stream_random(stream) >= lie->value)
             continue;
-        if (lie->kind == LIE_REORDER && stream->behind != NULL)
-            continue;
         struct lie_packet before = *packet;
         if (!falsify(lie, stream, packet)) {
             *packet = before;
@@ -272,9 +328,12 @@ static struct verdict judge(struct lie_stream *stream, struct lie_packet *packet
         verdict.hidden |= lie->kind == LIE_DROP_HIDDEN || lie->kind == LIE_FREEZE || lie->kind == LIE_MUTED;
         verdict.dropped |= lie->kind == LIE_DROP || lie->kind == LIE_DROP_ONCE;
         verdict.gone |= lie->kind == LIE_DROP;
-        verdict.behind |= lie->kind == LIE_REORDER;
+        verdict.behind |= lie->kind == LIE_REORDER || lie->kind == LIE_SHUFFLE;
+        verdict.shuffled |= lie->kind == LIE_SHUFFLE;
         verdict.duplicate |= lie->kind == LIE_DUPLICATE;
         verdict.copy |= lie->kind == LIE_COPY;
+        if (lie->kind == LIE_HANG_UP)
+            hang_up(lie->value < 2 ? doing.up->owner->links[SFU_PUBLISH].transport : stream->transport);
         if (lie->kind == LIE_DELAY)
             verdict.delay_us = (uint64_t)(lie->value * 1000);
     }
@@ -309,6 +368,11 @@ static size_t tell_stream(struct lie_stream *stream, struct lie_packet *packet)
     lie_packet_number(packet, out);
     note(stream, out, source, verdict.gone ? LIE_GONE : LIE_SENT);
     bool was_behind = stream->behind != NULL;
+    if (was_behind && stream->shuffled) {
+        exchange_payloads(&stream->behind->packet, packet);
+        release_behind(stream);
+    }
+    stream->shuffled = verdict.shuffled;
     if (!verdict.dropped)
         emit(stream, packet, &verdict, now_us);
     if (verdict.copy && !verdict.dropped)
@@ -331,7 +395,7 @@ void __wrap_sfu_forwarder_send(struct sfu_context *context, struct sfu_up_track 
 {
     if (lying()) {
         lie_begin(base_clock_us());
-        if (lie_find(LIE_SWAP) != NULL)
+        if (lie_find(LIE_SWAP) != NULL || lie_find(LIE_CROSS) != NULL)
             remember_newest(up, packet);
     }
     doing.up = up;
@@ -383,9 +447,27 @@ void __wrap_sfu_down_track_on_nack(struct sfu_down_track *down, uint64_t now_us,
     doing.repair = NULL;
 }
 
+int __wrap_sfu_dtls_session_create(struct sfu_dtls_session **out, struct sfu_dtls_identity *identity,
+                                   const struct sfu_dtls_config *config)
+{
+    int err = __real_sfu_dtls_session_create(out, identity, config);
+    newest_session = *out;
+    return err;
+}
+
+int __wrap_sfu_transport_create(struct sfu_transport **out, const struct sfu_transport_config *config,
+                                struct sfu_dtls_identity *identity, struct sfu_egress *egress, uint64_t now_us)
+{
+    int err = __real_sfu_transport_create(out, config, identity, egress, now_us);
+    if (err == 0 && lie_find(LIE_HANG_UP) != NULL)
+        remember_session(*out, newest_session);
+    return err;
+}
+
 void __wrap_sfu_transport_destroy(struct sfu_transport *transport)
 {
     lie_streams_forget(transport);
+    forget_session(transport);
     __real_sfu_transport_destroy(transport);
 }
 

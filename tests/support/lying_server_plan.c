@@ -25,7 +25,10 @@ static const char *const names[] = {
     [LIE_PICTURE_ID] = "picture-id",
     [LIE_MARKER] = "marker",
     [LIE_SWAP] = "swap",
+    [LIE_CROSS] = "cross",
+    [LIE_SHUFFLE] = "shuffle",
     [LIE_REPLAY] = "replay",
+    [LIE_HANG_UP] = "hang-up",
     [LIE_TIME] = "time",
     [LIE_NOT_SUBSCRIBED] = "not-subscribed",
     [LIE_REFUSE] = "refuse",
@@ -123,6 +126,8 @@ static void read_lie(struct lie *lie, char *text)
         if (lie->kind == LIE_KINDS)
             refuse(pair);
         lie->value = strtod(value, NULL);
+        if (lie->kind == LIE_HANG_UP)
+            atomic_store(&lie->left, 1);
     }
     if (lie->kind == LIE_KINDS)
         refuse("");

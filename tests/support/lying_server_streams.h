@@ -50,6 +50,7 @@ struct lie_stream {
     } numbers[LIE_NUMBERS];
     struct lie_held *held, **held_end; /**< in order; `due_us` */
     struct lie_held *behind;           /**< goes after the next packet */
+    bool shuffled;                     /**< or rather before it, with its payload */
     bool has_time;
     uint32_t first_timestamp_ts;
     struct {

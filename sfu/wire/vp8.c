@@ -88,19 +88,3 @@ int sfu_vp8_parse(const uint8_t *payload, size_t len, struct sfu_vp8_descriptor 
     }
     return 0;
 }
-
-void sfu_vp8_patch(uint8_t *payload, const struct sfu_vp8_descriptor *descriptor, uint16_t picture_id,
-                   uint8_t tl0_pic_idx)
-{
-    size_t at = 2; /* behind the first and the extension octet: without those there is nothing to patch */
-    if (descriptor->has_picture_id) {
-        if (descriptor->picture_id_15bit) {
-            base_put_be16(payload + at, (uint16_t)(0x8000u | (picture_id & 0x7FFFu)));
-            at += 2;
-        } else {
-            payload[at++] = picture_id & 0x7Fu;
-        }
-    }
-    if (descriptor->has_tl0_pic_idx)
-        payload[at] = tl0_pic_idx;
-}

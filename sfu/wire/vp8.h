@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sfu/wire/picture_ids.h"
+
 struct sfu_vp8_descriptor {
     bool start_of_frame; /**< S = 1 and partition index 0 */
     bool key_frame;      /**< start_of_frame and P = 0 in the VP8 payload header (section 4.3) */
@@ -32,8 +34,19 @@ struct sfu_vp8_descriptor {
  */
 int sfu_vp8_parse(const uint8_t *payload, size_t len, struct sfu_vp8_descriptor *out);
 
-/** Writes picture id and TL0PICIDX of `descriptor` back into a payload that it was parsed from (same sizes). */
-void sfu_vp8_patch(uint8_t *payload, const struct sfu_vp8_descriptor *descriptor, uint16_t picture_id,
-                   uint8_t tl0_pic_idx);
+/** Where picture id and TL0PICIDX stand in the payload that `descriptor` was parsed from. */
+static inline struct sfu_picture_ids sfu_vp8_picture_ids(const struct sfu_vp8_descriptor *descriptor)
+{
+    struct sfu_picture_ids ids = {.id = descriptor->picture_id, .tl0 = descriptor->tl0_pic_idx};
+    uint8_t at = 2; /* behind the first and the extension octet */
+    if (descriptor->has_picture_id) {
+        ids.id_at = at;
+        ids.id_bits = descriptor->picture_id_15bit ? 15 : 7;
+        at = descriptor->picture_id_15bit ? 4 : 3;
+    }
+    if (descriptor->has_tl0_pic_idx)
+        ids.tl0_at = at;
+    return ids;
+}
 
 #endif

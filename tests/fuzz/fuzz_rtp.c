@@ -57,9 +57,10 @@ static void video(const uint8_t *payload, size_t len)
     CHECK(d.descriptor_bytes < len && (!d.key_frame || d.start_of_frame));
     uint8_t *copy = malloc(len);
     memcpy(copy, payload, len);
-    sfu_vp8_patch(copy, &d, d.picture_id, d.tl0_pic_idx);
+    struct sfu_picture_ids ids = sfu_vp8_picture_ids(&d);
+    sfu_picture_ids_write(copy, &ids, d.picture_id, d.tl0_pic_idx);
     CHECK(memcmp(copy, payload, len) == 0);
-    sfu_vp8_patch(copy, &d, (uint16_t)(d.picture_id + 1), (uint8_t)(d.tl0_pic_idx + 1));
+    sfu_picture_ids_write(copy, &ids, (uint16_t)(d.picture_id + 1), (uint8_t)(d.tl0_pic_idx + 1));
     CHECK(sfu_vp8_parse(copy, len, &again) == 0);
     CHECK(again.descriptor_bytes == d.descriptor_bytes && again.picture_id_15bit == d.picture_id_15bit);
     CHECK(!d.has_picture_id || again.picture_id == ((d.picture_id + 1) & (d.picture_id_15bit ? 0x7FFF : 0x7F)));

@@ -80,7 +80,8 @@ T_TEST(patching_changes_picture_id_and_tl0_only)
         size_t n = build(&c, p);
         memset(p + n, 0x01, sizeof p - n);
         T_EQ(sfu_vp8_parse(p, sizeof p, &d), 0);
-        sfu_vp8_patch(p, &d, 0xFFFF, 0xA5);
+        struct sfu_picture_ids ids = sfu_vp8_picture_ids(&d);
+        sfu_picture_ids_write(p, &ids, 0xFFFF, 0xA5);
         T_EQ(sfu_vp8_parse(p, sizeof p, &again), 0);
         T_EQ(again.picture_id, c.x && c.i ? (c.m ? 0x7FFF : 0x7F) : 0);
         T_EQ(again.tl0_pic_idx, c.x && c.l ? 0xA5 : 0);

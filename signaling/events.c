@@ -81,7 +81,8 @@ static void on_joined(struct sig_participant *participant, uint64_t now_us)
                   (unsigned long long)participant->id, room->participant_count);
     for (struct sig_participant *p = room->participants; p; p = p->next) {
         for (size_t i = 0; p != participant && p->state == SIG_PARTICIPANT_IN && i < p->track_count; i++)
-            (void)sig_subscription_add(&participant->subscription, p->tracks[i].source, p->id, p->tracks[i].id);
+            (void)sig_subscription_add(&participant->subscription, p->tracks[i].source, p->tracks[i].video_codec, p->id,
+                                       p->tracks[i].id);
     }
     sig_room_broadcast(
         room, participant,
@@ -130,8 +131,8 @@ static void on_track_published(struct sig_participant *participant, uint64_t now
 {
     if (participant->track_count == SFU_TRACKS_MAX || sig_participant_track(participant, event->track_id))
         return;
-    participant->tracks[participant->track_count++] =
-        (struct sig_track){.id = event->track_id, .source = event->source, .muted = event->muted};
+    participant->tracks[participant->track_count++] = (struct sig_track){
+        .id = event->track_id, .source = event->source, .video_codec = event->video_codec, .muted = event->muted};
     sig_room_broadcast(participant->room, participant,
                        json_pack("{s:s, s:o, s:o, s:s, s:b}", "type", "track_published", "participant",
                                  sig_id_json('p', participant->id), "track", sig_id_json('t', event->track_id),
@@ -139,7 +140,8 @@ static void on_track_published(struct sig_participant *participant, uint64_t now
     for (struct sig_participant *p = participant->room->participants; p; p = p->next) {
         if (p == participant || p->state != SIG_PARTICIPANT_IN)
             continue;
-        (void)sig_subscription_add(&p->subscription, event->source, participant->id, event->track_id);
+        (void)sig_subscription_add(&p->subscription, event->source, event->video_codec, participant->id,
+                                   event->track_id);
         sig_session_negotiate_soon(p, now_us);
     }
 }

@@ -58,6 +58,7 @@ enum sig_participant_state { SIG_PARTICIPANT_JOINING, SIG_PARTICIPANT_IN, SIG_PA
 struct sig_track {
     uint64_t id;
     enum sfu_source source;
+    enum sfu_video_codec video_codec;
     bool muted;
 };
 

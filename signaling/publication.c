@@ -86,12 +86,13 @@ static int check_wish(const struct sig_publication *publication, const struct si
     else if (wish->media->direction != SIG_SDP_SENDONLY && wish->media->direction != SIG_SDP_SENDRECV)
         wrong = "neither sendonly nor sendrecv";
     else if (!wish->media->has_codec)
-        wrong = audio ? "no Opus" : "no VP8";
+        wrong = audio ? "no Opus" : "neither VP8 nor VP9";
     if (wrong)
         return fail(failure, BASE_ERR_MALFORMED, "sdp_invalid", "m-section %zu: %s", wish->media_index, wrong);
     for (size_t i = 0; i < publication->track_count; i++) {
         const struct sig_publication_track *known = &publication->tracks[i];
-        if (strcmp(known->mid, wish->media->mid) == 0 && known->source == wish->source)
+        if (strcmp(known->mid, wish->media->mid) == 0 && known->source == wish->source &&
+            known->video_codec == wish->media->video_codec)
             wish->track_id = known->track_id;
     }
     offer->wish_count++;
@@ -176,6 +177,7 @@ static int post_tracks(const struct sig_publisher *publisher, const struct offer
             .track_id = track_ids[i],
             .kind = sig_source_kind(wish->source),
             .source = wish->source,
+            .video_codec = wish->media->video_codec,
             .payload_type = wish->media->payload_type,
             .rtx_payload_type = wish->media->rtx_payload_type,
             .ssrc = wish->media->ssrc,
@@ -256,6 +258,7 @@ static int carry_out(struct sig_publication *publication, const struct sig_publi
     for (size_t i = 0; i < offer->wish_count; i++) {
         publication->tracks[i].track_id = track_ids[i];
         publication->tracks[i].source = offer->wishes[i].source;
+        publication->tracks[i].video_codec = offer->wishes[i].media->video_codec;
         strcpy(publication->tracks[i].mid, offer->wishes[i].media->mid);
     }
     *answer = answer_json(publication, text);

@@ -30,6 +30,7 @@ struct sig_transport {
 struct sig_publication_track {
     uint64_t track_id;
     enum sfu_source source;
+    enum sfu_video_codec video_codec; /**< another codec makes it another track */
     char mid[SIG_SDP_MID_MAX];
 };
 

@@ -4,8 +4,9 @@
  * what we write.
  *
  * The client's *publish* offer is parsed and answered; our *subscribe* offer is written and the client's answer parsed.
- * One BUNDLE transport each (RFC 9143), rtcp-mux, ICE with us lite, DTLS with us passive. Of codecs we know Opus, and
- * VP8 with RTX (RFC 4588); of everything else only enough to decline it.
+ * One BUNDLE transport each (RFC 9143), rtcp-mux, ICE with us lite, DTLS with us passive. Of codecs we know Opus,
+ * and VP8 and VP9 profile 0 with RTX (RFC 4588); of everything else only enough to decline it. Of several video codecs
+ * in an m-section the client's first one that we know is taken, and only that.
  *
  * Pure functions over text; no clock, no socket. Bounds: SIG_SDP_OFFER_MAX_BYTES and SIG_SDP_OFFER_MEDIA_MAX for what
  * a client offers; an answer to us may have as many m-sections as we offered. Threads: any.
@@ -35,8 +36,9 @@ struct sig_sdp_media {
     bool rejected; /**< port 0 and not bundle-only */
     enum sig_sdp_direction direction;
     char mid[SIG_SDP_MID_MAX];
-    bool has_codec;                    /**< Opus (audio) or VP8 (video) is offered; payload types are the client's */
-    uint8_t payload_type;              /**< of Opus or VP8 */
+    bool has_codec;                    /**< one that we know is offered; payload types are the client's */
+    enum sfu_video_codec video_codec;  /**< of video: the first that we know, in the order of the m-line */
+    uint8_t payload_type;              /**< of that codec */
     uint8_t rtx_payload_type;          /**< of the rtx whose apt is payload_type; 0: none */
     bool transport_cc;                 /**< the codec has rtcp-fb transport-cc */
     uint32_t ssrc;                     /**< first of ssrc-group FID, else the first a=ssrc; 0: not said */
@@ -99,8 +101,9 @@ int sig_sdp_write_answer(char **out, const struct sig_sdp *offer, const bool *ac
 /** One m-section of our offer; its mid is its index. */
 struct sig_sdp_down_media {
     enum sfu_kind kind;
-    bool dead;   /**< declined by the client before: port 0, what follows is ignored */
-    bool active; /**< sendonly; false: inactive, what follows is ignored */
+    enum sfu_video_codec video_codec; /**< of video: the only one offered */
+    bool dead;                        /**< declined by the client before: port 0, what follows is ignored */
+    bool active;                      /**< sendonly; false: inactive, what follows is ignored */
     uint32_t ssrc;
     uint32_t rtx_ssrc;       /**< 0 for audio */
     uint64_t participant_id; /**< msid and cname: "p7"; media of one person play in step */

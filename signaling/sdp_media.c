@@ -16,27 +16,31 @@ static int rtpmap(struct sig_sdp_parser *p, struct sig_span value)
         p->section.codec[pt] = SIG_SDP_CODEC_OPUS;
     else if (p->media->kind == SIG_SDP_VIDEO && sig_span_equals(word, "VP8/90000"))
         p->section.codec[pt] = SIG_SDP_CODEC_VP8;
+    else if (p->media->kind == SIG_SDP_VIDEO && sig_span_equals(word, "VP9/90000"))
+        p->section.codec[pt] = SIG_SDP_CODEC_VP9;
     else if (p->media->kind == SIG_SDP_VIDEO && sig_span_equals(word, "rtx/90000"))
         p->section.codec[pt] = SIG_SDP_CODEC_RTX;
     return BASE_OK;
 }
 
-/* a=fmtp:<pt> …apt=<pt>… ; nothing else in it matters to a forwarder. */
+/* a=fmtp:<pt> <name>=<value>;… Only what an rtx repairs and VP9's profile (RFC 9628 section 6.1; 0 if it is not said)
+ * matter to a forwarder. */
 static int fmtp(struct sig_sdp_parser *p, struct sig_span value)
 {
-    struct sig_span word, number;
+    struct sig_span word, parameter, number;
     uint64_t pt, apt;
     if (!sig_span_next_word(&value, &word) || !sig_span_number(word, SIG_SDP_PAYLOAD_TYPES - 1, &pt))
         return sig_sdp_fail(p, BASE_ERR_MALFORMED, "bad fmtp");
     while (sig_span_next_word(&value, &word)) {
-        if (!sig_span_after(word, "apt=", &number))
-            continue;
-        const char *end = memchr(number.at, ';', number.len);
-        if (end)
-            number.len = (size_t)(end - number.at);
-        if (!sig_span_number(number, SIG_SDP_PAYLOAD_TYPES - 1, &apt))
-            return sig_sdp_fail(p, BASE_ERR_MALFORMED, "bad apt");
-        p->section.apt[pt] = (uint8_t)apt;
+        while (sig_span_next_until(&word, ';', &parameter)) {
+            if (sig_span_after(parameter, "profile-id=", &number))
+                p->section.other_profile[pt] = !sig_span_equals(number, "0");
+            if (!sig_span_after(parameter, "apt=", &number))
+                continue;
+            if (!sig_span_number(number, SIG_SDP_PAYLOAD_TYPES - 1, &apt))
+                return sig_sdp_fail(p, BASE_ERR_MALFORMED, "bad apt");
+            p->section.apt[pt] = (uint8_t)apt;
+        }
     }
     return BASE_OK;
 }
@@ -131,14 +135,22 @@ int sig_sdp_media_attribute(struct sig_sdp_parser *p, struct sig_span line)
     return 0;
 }
 
+static bool takes(const struct sig_sdp_media *media, const struct sig_sdp_section *section, uint8_t pt)
+{
+    if (media->kind == SIG_SDP_AUDIO)
+        return section->codec[pt] == SIG_SDP_CODEC_OPUS;
+    return section->codec[pt] == SIG_SDP_CODEC_VP8 ||
+           (section->codec[pt] == SIG_SDP_CODEC_VP9 && !section->other_profile[pt]);
+}
+
 void sig_sdp_choose_codec(struct sig_sdp_media *media, const struct sig_sdp_section *section)
 {
-    uint8_t wanted = media->kind == SIG_SDP_AUDIO ? SIG_SDP_CODEC_OPUS : SIG_SDP_CODEC_VP8;
     for (size_t i = 0; i < section->format_count && !media->has_codec; i++) {
         uint8_t pt = section->formats[i];
-        if (section->codec[pt] != wanted)
+        if (!takes(media, section, pt))
             continue;
         media->has_codec = true;
+        media->video_codec = section->codec[pt] == SIG_SDP_CODEC_VP9 ? SFU_VP9 : SFU_VP8;
         media->payload_type = pt;
         media->transport_cc = section->transport_cc[pt];
     }

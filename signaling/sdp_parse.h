@@ -9,7 +9,7 @@
 #include "signaling/sdp.h"
 #include "signaling/span.h"
 
-enum sig_sdp_codec { SIG_SDP_CODEC_OTHER, SIG_SDP_CODEC_OPUS, SIG_SDP_CODEC_VP8, SIG_SDP_CODEC_RTX };
+enum sig_sdp_codec { SIG_SDP_CODEC_OTHER, SIG_SDP_CODEC_OPUS, SIG_SDP_CODEC_VP8, SIG_SDP_CODEC_VP9, SIG_SDP_CODEC_RTX };
 enum { SIG_SDP_NO_APT = 0xff, SIG_SDP_PAYLOAD_TYPES = 128 };
 
 /* Transport attributes of one level (session or m-section); empty: not said there. */
@@ -26,6 +26,7 @@ struct sig_sdp_transport_lines {
 struct sig_sdp_section {
     struct sig_sdp_transport_lines transport;
     uint8_t codec[SIG_SDP_PAYLOAD_TYPES];
+    bool other_profile[SIG_SDP_PAYLOAD_TYPES]; /* fmtp has a profile-id that is not 0 */
     uint8_t apt[SIG_SDP_PAYLOAD_TYPES];
     bool transport_cc[SIG_SDP_PAYLOAD_TYPES];
     uint8_t formats[SIG_SDP_PAYLOAD_TYPES];
@@ -55,7 +56,7 @@ bool sig_sdp_parse_direction(struct sig_span value, enum sig_sdp_direction *out)
 
 /** An attribute of an audio or video m-section about its media. Returns 1 if `line` was one, 0 if not, or an error. */
 int sig_sdp_media_attribute(struct sig_sdp_parser *p, struct sig_span line);
-/** At the end of the m-section: the first format of the m-line that we know, and the rtx that belongs to it. */
+/** At the end of the m-section: the first format of the m-line that we take, and the rtx that belongs to it. */
 void sig_sdp_choose_codec(struct sig_sdp_media *media, const struct sig_sdp_section *section);
 
 #endif

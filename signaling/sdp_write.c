@@ -44,9 +44,11 @@ static void write_opus(struct sig_text *t, unsigned pt, bool transport_cc)
     sig_text_addf(t, "a=fmtp:%u minptime=10;useinbandfec=1;usedtx=1\r\n", pt);
 }
 
-static void write_vp8(struct sig_text *t, unsigned pt, unsigned rtx_pt, bool transport_cc)
+static void write_video(struct sig_text *t, enum sfu_video_codec codec, unsigned pt, unsigned rtx_pt, bool transport_cc)
 {
-    sig_text_addf(t, "a=rtpmap:%u VP8/90000\r\n", pt);
+    sig_text_addf(t, "a=rtpmap:%u %s/90000\r\n", pt, codec == SFU_VP9 ? "VP9" : "VP8");
+    if (codec == SFU_VP9)
+        sig_text_addf(t, "a=fmtp:%u profile-id=0\r\n", pt);
     if (transport_cc)
         sig_text_addf(t, "a=rtcp-fb:%u transport-cc\r\n", pt);
     sig_text_addf(t, "a=rtcp-fb:%u ccm fir\r\na=rtcp-fb:%u nack\r\na=rtcp-fb:%u nack pli\r\n", pt, pt, pt);
@@ -90,7 +92,7 @@ static void write_answer_media(struct sig_text *t, const struct sig_sdp_media *m
     if (audio)
         write_opus(t, media->payload_type, media->transport_cc);
     else
-        write_vp8(t, media->payload_type, media->rtx_payload_type, media->transport_cc);
+        write_video(t, media->video_codec, media->payload_type, media->rtx_payload_type, media->transport_cc);
     if (first)
         write_candidates(t, local);
 }
@@ -134,27 +136,29 @@ static void write_down_source(struct sig_text *t, const struct sig_sdp_down_medi
 static void write_down_media(struct sig_text *t, const struct sig_sdp_down_media *media, size_t mid, bool first,
                              const struct sig_sdp_local *local)
 {
+    bool audio = media->kind == SFU_AUDIO;
+    unsigned pt = sfu_send_payload_type(media->kind, media->video_codec);
+    unsigned rtx_pt = sfu_send_rtx_payload_type(media->video_codec);
     if (media->dead) {
-        sig_text_addf(t, "m=%s 0 " RTP_PROTO " %d\r\nc=IN IP4 0.0.0.0\r\na=mid:%zu\r\na=inactive\r\n",
-                      media->kind == SFU_AUDIO ? "audio" : "video",
-                      media->kind == SFU_AUDIO ? SFU_SEND_PT_OPUS : SFU_SEND_PT_VP8, mid);
+        sig_text_addf(t, "m=%s 0 " RTP_PROTO " %u\r\nc=IN IP4 0.0.0.0\r\na=mid:%zu\r\na=inactive\r\n",
+                      audio ? "audio" : "video", pt, mid);
         return;
     }
-    if (media->kind == SFU_AUDIO)
-        sig_text_addf(t, "m=audio 9 " RTP_PROTO " %d\r\n", SFU_SEND_PT_OPUS);
-    else
-        sig_text_addf(t, "m=video 9 " RTP_PROTO " %d %d\r\n", SFU_SEND_PT_VP8, SFU_SEND_PT_RTX);
+    sig_text_addf(t, "m=%s 9 " RTP_PROTO " %u", audio ? "audio" : "video", pt);
+    if (!audio)
+        sig_text_addf(t, " %u", rtx_pt);
+    sig_text_add(t, "\r\n");
     write_transport(t, local, "actpass");
     sig_text_addf(t, "a=mid:%zu\r\n", mid);
     write_extension(t, SFU_SEND_EXT_MID, SFU_RTP_EXT_MID);
-    if (media->kind == SFU_AUDIO)
+    if (audio)
         write_extension(t, SFU_SEND_EXT_AUDIO_LEVEL, SFU_RTP_EXT_AUDIO_LEVEL);
     write_extension(t, SFU_SEND_EXT_TRANSPORT_CC, SFU_RTP_EXT_TRANSPORT_CC);
     sig_text_addf(t, "a=%s\r\na=rtcp-mux\r\na=rtcp-rsize\r\n", media->active ? "sendonly" : "inactive");
-    if (media->kind == SFU_AUDIO)
-        write_opus(t, SFU_SEND_PT_OPUS, true);
+    if (audio)
+        write_opus(t, pt, true);
     else
-        write_vp8(t, SFU_SEND_PT_VP8, SFU_SEND_PT_RTX, true);
+        write_video(t, media->video_codec, pt, rtx_pt, true);
     if (media->active)
         write_down_source(t, media);
     if (first)

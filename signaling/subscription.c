@@ -34,17 +34,20 @@ static uint32_t fresh_ssrc(struct sig_subscription *subscription)
     return subscription->next_ssrc;
 }
 
-static struct sig_slot *free_slot(struct sig_subscription *subscription, enum sfu_kind kind)
+static struct sig_slot *free_slot(struct sig_subscription *subscription, enum sfu_kind kind,
+                                  enum sfu_video_codec video_codec)
 {
     for (size_t i = 0; i < subscription->slot_count; i++) {
         struct sig_slot *slot = &subscription->slots[i];
-        if (slot->kind == kind && !slot->dead && !slot->wanted && !slot->offered && !slot->answered)
+        if (slot->kind == kind && slot->video_codec == video_codec && !slot->dead && !slot->wanted && !slot->offered &&
+            !slot->answered)
             return slot;
     }
     return NULL;
 }
 
-static int new_slot(struct sig_subscription *subscription, enum sfu_kind kind, struct sig_slot **out)
+static int new_slot(struct sig_subscription *subscription, enum sfu_kind kind, enum sfu_video_codec video_codec,
+                    struct sig_slot **out)
 {
     if (subscription->slot_count == SFU_SUBSCRIPTIONS_MAX)
         return BASE_ERR_FULL;
@@ -59,16 +62,17 @@ static int new_slot(struct sig_subscription *subscription, enum sfu_kind kind, s
     *out = &subscription->slots[subscription->slot_count++];
     memset(*out, 0, sizeof **out);
     (*out)->kind = kind;
+    (*out)->video_codec = video_codec;
     return BASE_OK;
 }
 
-int sig_subscription_add(struct sig_subscription *subscription, enum sfu_source source, uint64_t participant_id,
-                         uint64_t track_id)
+int sig_subscription_add(struct sig_subscription *subscription, enum sfu_source source,
+                         enum sfu_video_codec video_codec, uint64_t participant_id, uint64_t track_id)
 {
     enum sfu_kind kind = sig_source_kind(source);
-    struct sig_slot *slot = free_slot(subscription, kind);
+    struct sig_slot *slot = free_slot(subscription, kind, video_codec);
     if (!slot) {
-        int err = new_slot(subscription, kind, &slot);
+        int err = new_slot(subscription, kind, video_codec, &slot);
         if (err) {
             subscription->refused++;
             return err;
@@ -119,6 +123,7 @@ static int write_offer(struct sig_subscription *subscription, const struct sig_s
     for (size_t i = 0; i < subscription->slot_count; i++) {
         const struct sig_slot *slot = &subscription->slots[i];
         media[i] = (struct sig_sdp_down_media){.kind = slot->kind,
+                                               .video_codec = slot->video_codec,
                                                .dead = slot->dead,
                                                .active = slot->wanted != 0,
                                                .ssrc = slot->ssrc,
@@ -207,7 +212,7 @@ static const char *check_media(const struct sig_slot *slot, size_t index, const 
         return NULL;
     if (media->kind != (slot->kind == SFU_AUDIO ? SIG_SDP_AUDIO : SIG_SDP_VIDEO))
         return "another kind of media than in the offer";
-    if (!media->has_codec || media->payload_type != (slot->kind == SFU_AUDIO ? SFU_SEND_PT_OPUS : SFU_SEND_PT_VP8)) {
+    if (!media->has_codec || media->payload_type != sfu_send_payload_type(slot->kind, slot->video_codec)) {
         *declined = true;
         return NULL;
     }

@@ -2,9 +2,9 @@
 /**
  * subscription.h - one participant's subscribe peer connection: we offer, the client answers (PROTOCOL.md section 5).
  *
- * A *slot* is an m-section: never removed, reused for another track of the same kind once an inactive offer of it was
- * answered. One offer is outstanding at a time; what changes meanwhile waits for the next. Pure: talks to the engine
- * through the port only. Threads: one owner; lies in it.
+ * A *slot* is an m-section: never removed, reused for another track of the same kind and codec once an inactive offer
+ * of it was answered. One offer is outstanding at a time; what changes meanwhile waits for the next. Pure: talks to the
+ * engine through the port only. Threads: one owner; lies in it.
  */
 #ifndef CONSILIUM_SIGNALING_SUBSCRIPTION_H
 #define CONSILIUM_SIGNALING_SUBSCRIPTION_H
@@ -13,6 +13,7 @@
 
 struct sig_slot {
     enum sfu_kind kind;
+    enum sfu_video_codec video_codec;
     bool dead; /**< the client declined the m-section: it is offered with port 0 from then on */
     uint32_t ssrc, rtx_ssrc;
     /* Track ids, 0: none. wanted -> (offer) -> offered -> (answer) -> answered */
@@ -43,8 +44,8 @@ void sig_subscription_clear(struct sig_subscription *subscription);
 
 /** A track to subscribe to from the next offer on. Returns 0, BASE_ERR_FULL (SFU_SUBSCRIPTIONS_MAX: it is left out) or
  * BASE_ERR_NOMEM. */
-int sig_subscription_add(struct sig_subscription *subscription, enum sfu_source source, uint64_t participant_id,
-                         uint64_t track_id);
+int sig_subscription_add(struct sig_subscription *subscription, enum sfu_source source,
+                         enum sfu_video_codec video_codec, uint64_t participant_id, uint64_t track_id);
 /** The track is gone. Unknown ones are ignored. */
 void sig_subscription_remove(struct sig_subscription *subscription, uint64_t track_id);
 /** New ICE credentials in the next offer. */

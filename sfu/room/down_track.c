@@ -97,7 +97,7 @@ int sfu_down_track_attach(struct sfu_down_track *down, uint64_t now_us, struct s
     slot->ssrc = down->config.ssrc;
     slot->packets = down->packets;
     slot->octets = down->octets;
-    slot->payload_type = down->kind == SFU_AUDIO ? SFU_SEND_PT_OPUS : SFU_SEND_PT_VP8;
+    slot->payload_type = sfu_send_payload_type(down->kind, up->config.video_codec);
     slot->waiting = down->kind == SFU_VIDEO;
     sfu_forward_ext_prepare(&slot->ext, down->config.mid, down->kind == SFU_AUDIO);
     down->up = up;
@@ -154,7 +154,7 @@ static bool send_rtx(struct sfu_down_track *down, const struct sfu_packet *packe
         return false;
     const struct sfu_rtp_header header = {
         .marker = packet->header.marker,
-        .payload_type = SFU_SEND_PT_RTX,
+        .payload_type = sfu_send_rtx_payload_type(down->up->config.video_codec),
         .seq = (uint16_t)down->rtx_ext_seq,
         .timestamp_ts = packet->header.timestamp_ts + down->rewriter.timestamp_offset_ts,
         .ssrc = down->config.rtx_ssrc,

@@ -18,7 +18,13 @@
 #include "sfu/wire/rtp.h"
 
 /* Payload types and extension ids of the subscribe direction (the server offers, so it chooses). */
-enum { SFU_SEND_PT_OPUS = 111, SFU_SEND_PT_VP8 = 96, SFU_SEND_PT_RTX = 97 };
+enum {
+    SFU_SEND_PT_OPUS = 111,
+    SFU_SEND_PT_VP8 = 96,
+    SFU_SEND_PT_RTX = 97, /**< of VP8 */
+    SFU_SEND_PT_VP9 = 98,
+    SFU_SEND_PT_VP9_RTX = 99
+};
 enum { SFU_SEND_EXT_MID = 1, SFU_SEND_EXT_AUDIO_LEVEL = 2, SFU_SEND_EXT_TRANSPORT_CC = 3 };
 
 #define SFU_TRACKS_MAX          8   /**< up tracks of one participant */
@@ -42,15 +48,27 @@ struct sfu_room_policy {
 };
 
 enum sfu_kind { SFU_AUDIO, SFU_VIDEO };
+enum sfu_video_codec { SFU_VP8, SFU_VP9 /**< profile 0 */ };
 enum sfu_source { SFU_SOURCE_MIC, SFU_SOURCE_CAMERA, SFU_SOURCE_SCREEN, SFU_SOURCE_SCREEN_AUDIO };
 enum sfu_peer_connection { SFU_PUBLISH, SFU_SUBSCRIBE };
 enum sfu_mute_origin { SFU_MUTED_BY_SELF, SFU_MUTED_BY_MODERATOR };
+
+/** How a track goes out to its subscribers: the codec is the publisher's, the numbers are ours. */
+static inline uint8_t sfu_send_payload_type(enum sfu_kind kind, enum sfu_video_codec codec)
+{
+    return kind == SFU_AUDIO ? SFU_SEND_PT_OPUS : codec == SFU_VP9 ? SFU_SEND_PT_VP9 : SFU_SEND_PT_VP8;
+}
+static inline uint8_t sfu_send_rtx_payload_type(enum sfu_video_codec codec)
+{
+    return codec == SFU_VP9 ? SFU_SEND_PT_VP9_RTX : SFU_SEND_PT_RTX;
+}
 
 /** One up track as negotiated with its publisher. */
 struct sfu_up_track_config {
     uint64_t track_id;
     enum sfu_kind kind;
     enum sfu_source source;
+    enum sfu_video_codec video_codec; /**< of video: stays while the track does */
     char mid[SFU_RTP_EXT_TEXT_MAX];
     uint8_t payload_type;
     uint8_t rtx_payload_type; /**< 0: no RTX (audio) */
@@ -129,7 +147,7 @@ enum sfu_event_kind {
     SFU_EVENT_JOINED,            /**< participant_id */
     SFU_EVENT_REFUSED,           /**< participant_id, reason */
     SFU_EVENT_LEFT,              /**< participant_id, reason; its tracks are gone with it */
-    SFU_EVENT_TRACK_PUBLISHED,   /**< participant_id, track_id, source, muted */
+    SFU_EVENT_TRACK_PUBLISHED,   /**< participant_id, track_id, source, video_codec, muted */
     SFU_EVENT_TRACK_UNPUBLISHED, /**< participant_id, track_id */
     SFU_EVENT_TRACK_MUTED,       /**< participant_id, track_id, muted, origin: only real changes */
     SFU_EVENT_TRANSPORT,         /**< participant_id, peer_connection, state (enum sfu_transport_state), error */
@@ -144,6 +162,7 @@ struct sfu_event {
     uint64_t track_id;
     enum sfu_reason reason;
     enum sfu_source source;
+    enum sfu_video_codec video_codec;
     enum sfu_peer_connection peer_connection;
     enum sfu_mute_origin origin;
     bool muted;

@@ -215,6 +215,7 @@ static void emit_track(const struct sfu_participant *participant, enum sfu_event
                                                                .participant_id = participant->id,
                                                                .track_id = config->track_id,
                                                                .source = config->source,
+                                                               .video_codec = config->video_codec,
                                                                .origin = origin,
                                                                .muted = muted});
 }
@@ -269,7 +270,8 @@ static bool is_listed(const struct sfu_command *command, const struct sfu_up_tra
 {
     for (uint32_t i = 0; i < command->up_count; i++)
         if (command->up[i].track_id == config->track_id)
-            return command->up[i].kind == config->kind && command->up[i].source == config->source;
+            return command->up[i].kind == config->kind && command->up[i].source == config->source &&
+                   command->up[i].video_codec == config->video_codec;
     return false;
 }
 

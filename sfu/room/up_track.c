@@ -10,6 +10,7 @@
 #include "sfu/room/room.h"
 #include "sfu/wire/rtcp.h"
 #include "sfu/wire/vp8.h"
+#include "sfu/wire/vp9.h"
 
 #define NACK_REQUESTS_MAX 10
 #define NACK_MISSING_MAX  512
@@ -211,11 +212,20 @@ static void on_key_frame(struct sfu_up_track *up)
 
 /* ---- packets ------------------------------------------------------------------------------------------------- */
 
-/* Frame flags of a video packet. Returns false if it is no VP8. */
-static bool inspect_video(struct sfu_packet *packet)
+/* Frame flags of a video packet. Returns false if it is not of its codec. */
+static bool inspect_video(const struct sfu_up_track *up, struct sfu_packet *packet)
 {
+    const uint8_t *payload = packet->data + packet->payload_offset;
     struct sfu_vp8_descriptor vp8;
-    if (sfu_vp8_parse(packet->data + packet->payload_offset, packet->payload_bytes, &vp8) != 0)
+    struct sfu_vp9_descriptor vp9;
+    if (up->config.video_codec == SFU_VP9) {
+        if (sfu_vp9_parse(payload, packet->payload_bytes, &vp9) != 0)
+            return false;
+        packet->start_of_frame = vp9.start_of_picture;
+        packet->key_frame = vp9.key_frame;
+        return true;
+    }
+    if (sfu_vp8_parse(payload, packet->payload_bytes, &vp8) != 0)
         return false;
     packet->start_of_frame = vp8.start_of_frame;
     packet->key_frame = vp8.key_frame;
@@ -247,7 +257,7 @@ static void on_audio(struct sfu_up_track *up, uint64_t now_us, struct sfu_packet
 
 static void on_video(struct sfu_up_track *up, uint64_t now_us, struct sfu_packet *packet, bool retransmitted)
 {
-    if (packet->payload_bytes == 0 || !inspect_video(packet)) {
+    if (packet->payload_bytes == 0 || !inspect_video(up, packet)) {
         up->context->stats.dropped_malformed += packet->payload_bytes != 0;
         sfu_forwarder_drop(up, packet->ext_seq);
         sfu_context_release(up->context, packet);

@@ -84,6 +84,7 @@ static void track_event(struct fake_visio *fake, const struct fake_participant *
                                          .participant_id = p->id,
                                          .track_id = track->track_id,
                                          .source = track->source,
+                                         .video_codec = track->video_codec,
                                          .muted = track->muted,
                                          .origin = origin});
 }
@@ -418,11 +419,16 @@ char *fake_answer(const char *sdp, const char *ufrag)
         sscanf(strstr(at, "a=mid:"), "a=mid:%15[0-9]", mid);
         const char *sends = strstr(at, "a=sendonly");
         strcpy(direction, sends && (size_t)(sends - at) < len ? "recvonly" : "inactive");
-        strcat(out, audio ? "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n" : "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\n");
+        const char *vp9_at = strstr(at, "VP9/90000");
+        bool vp9 = vp9_at && (size_t)(vp9_at - at) < len;
+        strcat(out, audio ? "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
+                    : vp9 ? "m=video 9 UDP/TLS/RTP/SAVPF 98 99\r\n"
+                          : "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\n");
         add_transport(out, MAX, ufrag, "active");
         size_t used = strlen(out);
         snprintf(out + used, MAX - used, "a=mid:%s\r\na=%s\r\n%s", mid, direction,
                  audio ? "a=rtpmap:111 opus/48000/2\r\n"
+                 : vp9 ? "a=rtpmap:98 VP9/90000\r\na=rtpmap:99 rtx/90000\r\na=fmtp:99 apt=98\r\n"
                        : "a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n");
     }
     return out;
@@ -437,11 +443,15 @@ char *fake_offer(const char *media, const char *ufrag)
         snprintf(out + strlen(out), MAX - strlen(out), " %zu", i);
     strcat(out, "\r\n");
     for (size_t i = 0; media[i]; i++) {
-        strcat(out,
-               media[i] == 'a' ? "m=audio 9 UDP/TLS/RTP/SAVPF 109\r\n" : "m=video 9 UDP/TLS/RTP/SAVPF 120 121\r\n");
+        strcat(out, media[i] == 'a'   ? "m=audio 9 UDP/TLS/RTP/SAVPF 109\r\n"
+                    : media[i] == '9' ? "m=video 9 UDP/TLS/RTP/SAVPF 122 123 124 120 121\r\n"
+                                      : "m=video 9 UDP/TLS/RTP/SAVPF 120 121\r\n");
         add_transport(out, MAX, ufrag, "actpass");
         size_t used = strlen(out);
-        snprintf(out + used, MAX - used, "a=mid:%zu\r\na=sendonly\r\n%sa=ssrc:%zu cname:x\r\n", i,
+        snprintf(out + used, MAX - used, "a=mid:%zu\r\na=sendonly\r\n%s%sa=ssrc:%zu cname:x\r\n", i,
+                 media[i] == '9' ? "a=rtpmap:122 VP9/90000\r\na=fmtp:122 x=1;profile-id=2\r\na=rtpmap:123 VP9/90000\r\n"
+                                   "a=fmtp:123 profile-id=0\r\na=rtpmap:124 rtx/90000\r\na=fmtp:124 apt=123\r\n"
+                                 : "",
                  media[i] == 'a' ? "a=rtpmap:109 opus/48000/2\r\n"
                                  : "a=rtpmap:120 VP8/90000\r\na=rtpmap:121 rtx/90000\r\na=fmtp:121 apt=120\r\n",
                  1000 + i);

@@ -198,7 +198,8 @@ T_TEST(the_largest_offer_can_be_written_and_its_answer_read)
     struct sig_sdp_error error;
     char *offer;
     for (uint32_t i = 0; i < SFU_SUBSCRIPTIONS_MAX; i++)
-        media[i] = (struct sig_sdp_down_media){SFU_VIDEO, false, true, 2 * i + 1, 2 * i + 2, UINT64_MAX, UINT64_MAX};
+        media[i] =
+            (struct sig_sdp_down_media){SFU_VIDEO, SFU_VP8, false, true, 2 * i + 1, 2 * i + 2, UINT64_MAX, UINT64_MAX};
     T_EQ(sig_sdp_write_offer(&offer, media, SFU_SUBSCRIPTIONS_MAX, &local), 0);
     char *answer = fake_answer(offer, "abcd");
     T_EQ(parse(&sdp, SIG_SDP_ANSWER, answer, &error), 0);

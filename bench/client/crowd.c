@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/client/crowd_internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -66,22 +68,51 @@ void bench_person_touch(struct bench_person *who)
 
 /* ---- media ---------------------------------------------------------------------------------------------------- */
 
-static void on_datagram(struct bench_person *who, enum bench_pc pc, struct bench_socket *socket, uint8_t *data,
-                        size_t len)
+/* Once in each turn of the loop, not for each datagram. */
+static void touch_later(struct bench_person *who)
 {
-    uint64_t now_us = base_clock_us();
-    bench_participant_on_datagram(who->participant, now_us, now_us, pc, bench_socket_path(socket), data, len);
-    bench_person_touch(who);
+    if (who->touched)
+        return;
+    who->touched = true;
+    who->next_touched = who->crowd->touched;
+    who->crowd->touched = who;
 }
 
-static void on_publish_datagram(void *user, struct bench_socket *socket, uint8_t *data, size_t len)
+static void touch_all(struct bench_crowd *crowd)
 {
-    on_datagram(user, BENCH_PUBLISH, socket, data, len);
+    while (crowd->touched != NULL) {
+        struct bench_person *who = crowd->touched;
+        crowd->touched = who->next_touched;
+        who->touched = false;
+        bench_person_touch(who);
+    }
 }
 
-static void on_subscribe_datagram(void *user, struct bench_socket *socket, uint8_t *data, size_t len)
+static void forget_touched(struct bench_person *who)
 {
-    on_datagram(user, BENCH_SUBSCRIBE, socket, data, len);
+    for (struct bench_person **link = &who->crowd->touched; *link != NULL; link = &(*link)->next_touched)
+        if (*link == who) {
+            *link = who->next_touched;
+            return;
+        }
+}
+
+static void on_publish_datagram(void *user, struct bench_socket *socket, uint64_t now_us, uint64_t arrival_us,
+                                uint8_t *data, size_t len)
+{
+    struct bench_person *who = user;
+    bench_participant_on_datagram(who->participant, now_us, arrival_us, BENCH_PUBLISH, bench_socket_path(socket), data,
+                                  len);
+    touch_later(who);
+}
+
+static void on_subscribe_datagram(void *user, struct bench_socket *socket, uint64_t now_us, uint64_t arrival_us,
+                                  uint8_t *data, size_t len)
+{
+    struct bench_person *who = user;
+    bench_participant_on_datagram(who->participant, now_us, arrival_us, BENCH_SUBSCRIBE, bench_socket_path(socket),
+                                  data, len);
+    touch_later(who);
 }
 
 static void send_datagram(void *user, enum bench_pc pc, const struct sfu_path *path, const uint8_t *data, size_t len)
@@ -105,11 +136,21 @@ static struct bench_socket *open_socket(struct bench_person *who, enum bench_pc 
     return socket;
 }
 
+static void no_way(struct bench_person *who, enum bench_pc pc, int error)
+{
+    bool ours = error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+    struct bench_trouble trouble;
+    bench_trouble_set(&trouble, ours ? BENCH_FAILURE_RESOURCES : BENCH_FAILURE_MEDIA, "no media socket for %s: %s",
+                      pc == BENCH_PUBLISH ? "publish" : "subscribe",
+                      error != 0 ? strerror(error) : "the server has no candidate that we may use");
+    bench_person_fail(who, &trouble);
+}
+
 /* One socket for each candidate that we want and can reach; at an ICE restart the sockets stay. */
 static void on_candidates(void *user, enum bench_pc pc, const struct bench_sdp *sdp)
 {
     struct bench_person *who = user;
-    int used = 0;
+    int used = 0, refused = 0;
     if (who->sockets[pc][0] != NULL)
         return;
     for (unsigned i = 0; i < sdp->candidate_count && used < BENCH_PERSON_SOCKETS; i++) {
@@ -122,7 +163,11 @@ static void on_candidates(void *user, enum bench_pc pc, const struct bench_sdp *
         struct bench_socket *socket = open_socket(who, pc, &remote, candidate->tcp);
         if (socket != NULL)
             who->sockets[pc][used++] = socket;
+        else
+            refused = errno;
     }
+    if (used == 0)
+        no_way(who, pc, refused);
 }
 
 int bench_person_move(struct bench_person *who, enum bench_pc pc)
@@ -276,6 +321,7 @@ void bench_person_destroy(struct bench_person *who)
             *link = who->next;
             break;
         }
+    forget_touched(who);
     (void)base_heap_set(&who->crowd->deadlines, &who->node, BASE_NEVER_US);
     bench_person_cut(who);
     bench_person_close_sockets(who);
@@ -287,16 +333,27 @@ void bench_person_destroy(struct bench_person *who)
 
 static void poll_due(struct bench_crowd *crowd)
 {
-    uint64_t now_us = base_clock_us();
+    uint64_t turn_us = base_clock_us(); /* what becomes due meanwhile waits: the sockets' turn comes first */
     for (;;) {
         struct base_heap_node *node = base_heap_first(&crowd->deadlines);
-        if (node == NULL || node->deadline_us > now_us)
+        if (node == NULL || node->deadline_us > turn_us)
             return;
         struct bench_person *who = base_container_of(node, struct bench_person, node);
+        uint64_t now_us = base_clock_us();
+        if (node->deadline_us != 0) /* 0: at once */
+            bench_histogram_add(&crowd->late, now_us - node->deadline_us);
         bench_person_poll_entering(who, now_us);
         bench_participant_poll(who->participant, now_us);
         bench_person_touch(who);
     }
+}
+
+uint64_t bench_crowd_cpu_us(void)
+{
+    struct timespec used;
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) != 0)
+        return 0;
+    return (uint64_t)used.tv_sec * 1000000u + (uint64_t)used.tv_nsec / 1000u;
 }
 
 bool bench_crowd_run(struct bench_crowd *crowd, uint64_t until_us, bool (*done)(void *user), void *user)
@@ -315,5 +372,6 @@ bool bench_crowd_run(struct bench_crowd *crowd, uint64_t until_us, bool (*done)(
             wake_us = now_us + TURN_MAX_US; /* the condition may depend on the clock */
         crowd->work_began_us = 0;
         sfu_loop_wait(crowd->loop, wake_us);
+        touch_all(crowd);
     }
 }

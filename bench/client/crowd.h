@@ -5,7 +5,7 @@
  * bench_crowd_run() moves everything until a condition holds or time is over: tests and the load tool wait for what
  * they expect, never for a time to pass. Nothing in it blocks: tickets, TCP, TLS and WebSockets of those who enter are
  * handled in small pieces between the media of those inside. The name of the server is looked up once, at creation.
- * Threads: one owner.
+ * Whether it keeps up is measured: `late`, bench_sockets_counters(), bench_crowd_cpu_us(). Threads: one owner.
  */
 #ifndef CONSILIUM_BENCH_CLIENT_CROWD_H
 #define CONSILIUM_BENCH_CLIENT_CROWD_H
@@ -78,7 +78,8 @@ struct bench_person {
     /* inside: of entering and leaving */
     struct bench_request *request;
     uint64_t retry_us, limit_us; /* 0: none */
-    bool resuming, leaving;
+    bool resuming, leaving, touched;
+    struct bench_person *next_touched;
 };
 
 struct bench_crowd {
@@ -90,6 +91,10 @@ struct bench_crowd {
     struct base_heap deadlines;
     struct bench_person *persons;
     uint64_t seed;
+    /** How late each thing that was due was done, us: a loop that has too much to do shows here, and in
+     * bench_sockets_counters()->wait. */
+    struct bench_histogram late;
+    struct bench_person *touched;
     uint64_t work_began_us; /* of connecting, in this turn of the loop; 0: none yet */
 };
 
@@ -129,5 +134,7 @@ void bench_person_destroy(struct bench_person *who);
 /** Runs until `done` returns true (checked after each turn; NULL: never) or base_clock_us() reaches until_us. Returns
  * whether `done` did. */
 bool bench_crowd_run(struct bench_crowd *crowd, uint64_t until_us, bool (*done)(void *user), void *user);
+/** CPU time of the calling thread (the one that runs the crowd), user and system. */
+uint64_t bench_crowd_cpu_us(void);
 
 #endif

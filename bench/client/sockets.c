@@ -2,20 +2,31 @@
 #include "bench/client/sockets.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/heap.h"
 
 #define DATAGRAM_MAX  1600
 #define TCP_QUEUE_MAX (512u * 1024u)
-#define SOCKET_BUFFER (1024 * 1024)
+#define TCP_IN_MAX    65536u
+#define GRO_BATCH     16
+#define GRO_MAX       65536u
+#define CONTROL_BYTES 128
+#define CLOCK_US      200000u   /* between two looks at how far the two clocks are apart */
+#define WAIT_MAX_US   10000000u /* a longer wait in a socket is a wall clock that jumped */
+#define SEND_BUFFER   (1024 * 1024)
+#define RECV_BUFFER   (4 * 1024 * 1024)
 
 struct bench_socket {
     struct sfu_loop_source source;
@@ -30,6 +41,7 @@ struct bench_socket {
     size_t out_used;
     unsigned out_count;
     uint16_t out_len[BENCH_SOCKET_BATCH];
+    uint32_t dropped_in; /* UDP: as the kernel counts, of this socket */
     /* TCP: incoming stream */
     uint8_t *in;
     size_t in_used;
@@ -40,45 +52,130 @@ struct bench_sockets {
     struct bench_socket *dirty;
     struct bench_sockets_counters counters;
     uint32_t next_connection;
+    bool gro;
+    uint64_t wall_offset_us, next_clock_us; /* wall clock minus base_clock_us() */
+    unsigned batch;
+    size_t part_max;
     struct mmsghdr messages[BENCH_SOCKET_BATCH];
     struct iovec parts[BENCH_SOCKET_BATCH];
-    uint8_t in[BENCH_SOCKET_BATCH][DATAGRAM_MAX];
+    _Alignas(struct cmsghdr) uint8_t controls[BENCH_SOCKET_BATCH][CONTROL_BYTES];
+    uint8_t *in; /* batch times part_max */
 };
+
+void bench_sockets_use_gro(struct bench_sockets *sockets, bool on)
+{
+    sockets->gro = on;
+    sockets->batch = on ? GRO_BATCH : BENCH_SOCKET_BATCH;
+    sockets->part_max = on ? GRO_MAX : DATAGRAM_MAX;
+    for (unsigned i = 0; i < sockets->batch; i++) {
+        sockets->parts[i] =
+            (struct iovec){.iov_base = sockets->in + i * sockets->part_max, .iov_len = sockets->part_max};
+        sockets->messages[i].msg_hdr = (struct msghdr){.msg_iov = &sockets->parts[i],
+                                                       .msg_iovlen = 1,
+                                                       .msg_control = sockets->controls[i],
+                                                       .msg_controllen = CONTROL_BYTES};
+    }
+}
 
 int bench_sockets_create(struct bench_sockets **out, struct sfu_loop *loop)
 {
-    *out = calloc(1, sizeof **out);
-    if (*out == NULL)
+    *out = NULL;
+    struct bench_sockets *sockets = calloc(1, sizeof *sockets);
+    if (sockets == NULL)
         return BASE_ERR_NOMEM;
-    (*out)->loop = loop;
+    sockets->in = malloc((size_t)GRO_BATCH * GRO_MAX); /* the larger one of both */
+    if (sockets->in == NULL) {
+        free(sockets);
+        return BASE_ERR_NOMEM;
+    }
+    sockets->loop = loop;
+    bench_sockets_use_gro(sockets, false);
+    *out = sockets;
     return 0;
 }
 
 void bench_sockets_destroy(struct bench_sockets *sockets)
 {
+    if (sockets == NULL)
+        return;
+    free(sockets->in);
     free(sockets);
 }
 
 /* ---- receiving ------------------------------------------------------------------------------------------------ */
 
+/* The kernel stamps with the wall clock, everything else here uses the monotonic one. */
+static void compare_clocks(struct bench_sockets *sockets, uint64_t now_us)
+{
+    if (now_us < sockets->next_clock_us)
+        return;
+    uint64_t wall_us = base_clock_wall_us();
+    sockets->wall_offset_us = wall_us - now_us / 2 - base_clock_us() / 2; /* the middle of the two looks */
+    sockets->next_clock_us = now_us + CLOCK_US;
+}
+
+static void count_drops(struct bench_socket *socket, uint32_t dropped)
+{
+    socket->owner->counters.dropped_in += dropped - socket->dropped_in; /* both count modulo 2^32 */
+    socket->dropped_in = dropped;
+}
+
+/* What the kernel says beside a datagram: drops are counted, the rest is returned. *segment: 0 if there is one only. */
+static uint64_t read_control(struct bench_socket *socket, struct msghdr *header, uint64_t now_us, size_t *segment)
+{
+    uint64_t arrival_us = now_us;
+    *segment = 0;
+    for (struct cmsghdr *at = CMSG_FIRSTHDR(header); at != NULL; at = CMSG_NXTHDR(header, at)) {
+        if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SCM_TIMESTAMPNS) {
+            struct timespec stamp;
+            memcpy(&stamp, CMSG_DATA(at), sizeof stamp);
+            uint64_t wall_us = (uint64_t)stamp.tv_sec * 1000000u + (uint64_t)stamp.tv_nsec / 1000u;
+            uint64_t stamp_us = wall_us - socket->owner->wall_offset_us;
+            if (stamp_us < now_us && now_us - stamp_us < WAIT_MAX_US)
+                arrival_us = stamp_us;
+        } else if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SO_RXQ_OVFL) {
+            uint32_t dropped;
+            memcpy(&dropped, CMSG_DATA(at), sizeof dropped);
+            count_drops(socket, dropped);
+        } else if (at->cmsg_level == SOL_UDP && at->cmsg_type == UDP_GRO) {
+            int size;
+            memcpy(&size, CMSG_DATA(at), sizeof size);
+            *segment = size > 0 ? (size_t)size : 0;
+        }
+    }
+    return arrival_us;
+}
+
 static void receive_udp(struct bench_sockets *sockets, struct bench_socket *socket)
 {
-    for (unsigned i = 0; i < BENCH_SOCKET_BATCH; i++) {
-        sockets->parts[i] = (struct iovec){.iov_base = sockets->in[i], .iov_len = DATAGRAM_MAX};
-        sockets->messages[i].msg_hdr = (struct msghdr){.msg_iov = &sockets->parts[i], .msg_iovlen = 1};
-    }
-    int count = recvmmsg(socket->source.fd, sockets->messages, BENCH_SOCKET_BATCH, MSG_DONTWAIT, NULL);
+    int count = recvmmsg(socket->source.fd, sockets->messages, sockets->batch, MSG_DONTWAIT, NULL);
     if (count <= 0)
         return;
+    uint64_t now_us = base_clock_us();
+    compare_clocks(sockets, now_us);
     sockets->counters.receives++;
-    sockets->counters.datagrams_in += (uint64_t)count;
-    for (int i = 0; i < count; i++)
-        socket->on_datagram(socket->user, socket, sockets->in[i], sockets->messages[i].msg_len);
+    for (int i = 0; i < count; i++) {
+        struct msghdr *header = &sockets->messages[i].msg_hdr;
+        uint8_t *data = sockets->in + (size_t)i * sockets->part_max;
+        size_t left = sockets->messages[i].msg_len, segment;
+        uint64_t arrival_us = read_control(socket, header, now_us, &segment);
+        header->msg_controllen = CONTROL_BYTES;
+        if (i == 0)
+            bench_histogram_add(&sockets->counters.wait, now_us - arrival_us);
+        if (segment == 0)
+            segment = left;
+        for (; left != 0; left -= segment, data += segment) {
+            if (segment > left)
+                segment = left;
+            sockets->counters.datagrams_in++;
+            socket->on_datagram(socket->user, socket, now_us, arrival_us, data, segment);
+        }
+    }
 }
 
 static void receive_tcp(struct bench_socket *socket)
 {
-    ssize_t got = recv(socket->source.fd, socket->in + socket->in_used, 65536 - socket->in_used, MSG_DONTWAIT);
+    ssize_t got = recv(socket->source.fd, socket->in + socket->in_used, TCP_IN_MAX - socket->in_used, MSG_DONTWAIT);
     if (got == 0 || (got < 0 && errno != EAGAIN)) {
         sfu_loop_modify(socket->owner->loop, &socket->source, 0); /* closed by the server: silence from here on */
         return;
@@ -86,13 +183,14 @@ static void receive_tcp(struct bench_socket *socket)
     if (got < 0)
         return;
     socket->in_used += (size_t)got;
+    uint64_t now_us = base_clock_us();
     size_t at = 0;
     while (socket->in_used - at >= 2) {
         size_t len = base_get_be16(socket->in + at);
         if (socket->in_used - at < 2 + len)
             break;
         socket->owner->counters.datagrams_in++;
-        socket->on_datagram(socket->user, socket, socket->in + at + 2, len);
+        socket->on_datagram(socket->user, socket, now_us, now_us, socket->in + at + 2, len);
         at += 2 + len;
     }
     memmove(socket->in, socket->in + at, socket->in_used - at);
@@ -115,6 +213,7 @@ static void flush_udp(struct bench_sockets *sockets, struct bench_socket *socket
     struct mmsghdr messages[BENCH_SOCKET_BATCH];
     struct iovec parts[BENCH_SOCKET_BATCH];
     size_t at = 0;
+    bool refused = false;
     for (unsigned i = 0; i < socket->out_count; i++) {
         parts[i] = (struct iovec){.iov_base = socket->out + at, .iov_len = socket->out_len[i]};
         messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}};
@@ -123,7 +222,11 @@ static void flush_udp(struct bench_sockets *sockets, struct bench_socket *socket
     for (unsigned sent = 0; sent < socket->out_count;) {
         int count = sendmmsg(socket->source.fd, messages + sent, socket->out_count - sent, MSG_DONTWAIT);
         sockets->counters.sends++;
-        if (count <= 0) { /* a refusal of before (ICMP) is reported once; a full buffer drops */
+        if (count <= 0) {
+            if (errno == ECONNREFUSED && !refused) {
+                refused = true; /* ICMP, for what was sent before; said once */
+                continue;
+            }
             sockets->counters.send_failures++;
             sent++;
             continue;
@@ -151,8 +254,10 @@ static void flush_tcp(struct bench_socket *socket)
 void bench_socket_send(struct bench_sockets *sockets, struct bench_socket *socket, const uint8_t *data, size_t len)
 {
     if (socket->path.protocol == SFU_PROTOCOL_TCP) {
-        if (socket->out_used + 2 + len > TCP_QUEUE_MAX)
+        if (socket->out_used + 2 + len > TCP_QUEUE_MAX) {
+            sockets->counters.send_failures++;
             return;
+        }
         base_put_be16(socket->out + socket->out_used, (uint16_t)len);
         memcpy(socket->out + socket->out_used + 2, data, len);
         socket->out_used += 2 + len;
@@ -197,6 +302,14 @@ static void on_ready(struct sfu_loop_source *source, uint32_t events)
 
 /* ---- opening and closing -------------------------------------------------------------------------------------- */
 
+static void set_buffers(int fd)
+{
+    const int in = RECV_BUFFER, out = SEND_BUFFER;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &in, sizeof in) != 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &in, sizeof in); /* up to net.core.rmem_max */
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &out, sizeof out);
+}
+
 static int open_fd(struct bench_socket *it, const union sfu_address *remote, bool tcp)
 {
     int type = (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
@@ -204,18 +317,36 @@ static int open_fd(struct bench_socket *it, const union sfu_address *remote, boo
     int fd = socket(remote->sa.sa_family, type, 0);
     if (fd < 0)
         return -1;
-    const int size = SOCKET_BUFFER, on = 1;
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-    if (tcp)
+    const int on = 1;
+    if (tcp) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    } else {
+        set_buffers(fd);
+        setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+        setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
+        if (it->owner->gro)
+            setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof on);
+    }
     socklen_t local_len = sizeof it->path.local;
     if ((connect(fd, &remote->sa, len) != 0 && errno != EINPROGRESS) ||
         getsockname(fd, &it->path.local.sa, &local_len) != 0) {
+        int error = errno;
         close(fd);
+        errno = error;
         return -1;
     }
     return fd;
+}
+
+static void free_socket(struct bench_socket *socket)
+{
+    int error = errno;
+    if (socket->source.fd >= 0)
+        close(socket->source.fd);
+    free(socket->out);
+    free(socket->in);
+    free(socket);
+    errno = error;
 }
 
 struct bench_socket *bench_socket_open(struct bench_sockets *sockets, const union sfu_address *remote, bool tcp,
@@ -231,16 +362,12 @@ struct bench_socket *bench_socket_open(struct bench_sockets *sockets, const unio
     socket->path.connection = tcp ? ++sockets->next_connection : 0;
     socket->path.remote = *remote;
     socket->out = malloc(tcp ? TCP_QUEUE_MAX : (size_t)BENCH_SOCKET_BATCH * DATAGRAM_MAX);
-    socket->in = tcp ? malloc(65536) : NULL;
+    socket->in = tcp ? malloc(TCP_IN_MAX) : NULL;
     socket->source.on_ready = on_ready;
     socket->source.fd = socket->out != NULL && (!tcp || socket->in != NULL) ? open_fd(socket, remote, tcp) : -1;
     if (socket->source.fd < 0 ||
         sfu_loop_add(sockets->loop, &socket->source, (uint32_t)EPOLLIN | (tcp ? (uint32_t)EPOLLOUT : 0u)) != 0) {
-        if (socket->source.fd >= 0)
-            close(socket->source.fd);
-        free(socket->out);
-        free(socket->in);
-        free(socket);
+        free_socket(socket);
         return NULL;
     }
     return socket;
@@ -255,11 +382,14 @@ void bench_socket_close(struct bench_sockets *sockets, struct bench_socket *sock
             *link = socket->next_dirty;
             break;
         }
+    /* drops behind the last datagram that was read */
+    uint32_t memory[SK_MEMINFO_VARS] = {0};
+    socklen_t len = sizeof memory;
+    if (socket->path.protocol == SFU_PROTOCOL_UDP &&
+        getsockopt(socket->source.fd, SOL_SOCKET, SO_MEMINFO, memory, &len) == 0 && len == sizeof memory)
+        count_drops(socket, memory[SK_MEMINFO_DROPS]);
     sfu_loop_remove(sockets->loop, &socket->source);
-    close(socket->source.fd);
-    free(socket->out);
-    free(socket->in);
-    free(socket);
+    free_socket(socket);
 }
 
 const struct sfu_path *bench_socket_path(const struct bench_socket *socket)

@@ -164,7 +164,8 @@ static void add_sub(struct bench_participant *who, struct bench_sub *sub, const 
                                           .payload_type = media->payload_type,
                                           .rtx_payload_type = media->rtx_payload_type,
                                           .nack = media->nack,
-                                          .publisher = track->number};
+                                          .publisher = track->number,
+                                          .stream = (uint32_t)track->source};
     memcpy(config.mid, media->mid, sizeof config.mid);
     sub->stream = bench_peer_add_receive(who->peers[BENCH_SUBSCRIBE], &config);
     if (sub->stream == NULL)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * receive_internal.h - what the files of receive_stream have in common: receive_stream.c (arrival, requests),
- * receive_frames.c (assembling, decoding order, freezes, tap), receive_account.c (serials, marks, gaps in speech).
+ * receive_frames.c (assembling, decoding order, freezes, tap), receive_account.c (serials, marks, gaps in speech),
+ * receive_checks.c (numbers and times against stamps).
  */
 #ifndef CONSILIUM_BENCH_CLIENT_RECEIVE_INTERNAL_H
 #define CONSILIUM_BENCH_CLIENT_RECEIVE_INTERNAL_H
@@ -40,10 +41,20 @@ struct bench_serials {
     struct bench_receive_layer known;
     bool marked;
     uint32_t mark;
+    uint64_t newest_seq; /* of this layer's newest packet; 0: none yet */
+    uint32_t newest_serial;
     uint64_t bits[BENCH_SERIAL_WINDOW / 64];
 };
 
 enum bench_serial_is { BENCH_SERIAL_NEW, BENCH_SERIAL_SEEN, BENCH_SERIAL_TOO_OLD };
+
+/** Where the comparison of RTP time and stamps began; zeroed: not yet. */
+struct bench_clock_base {
+    uint64_t send_us;
+    uint32_t timestamp_ts;
+    uint32_t run_start;
+    uint8_t layer;
+};
 
 /** How far a frame has been found complete, so that each packet is looked at once. */
 struct bench_frame_scan {
@@ -74,6 +85,7 @@ struct bench_receive_stream {
     int64_t serial_offset; /* of the newest packet: number minus serial */
     uint8_t serial_layer;
     bool has_serial;
+    struct bench_clock_base clock;
 
     /* decoding */
     bool decoding; /* next_seq is where the next frame starts */
@@ -121,6 +133,11 @@ void bench_receive_freeze(struct bench_receive_stream *stream, uint64_t length_u
 /** The newest packet of a stream of sound so far. */
 void bench_receive_heard(struct bench_receive_stream *stream, uint64_t arrival_us, const struct bench_stamp *stamp);
 void bench_receive_close_gap(struct bench_receive_stream *stream, uint64_t now_us);
+
+/* receive_checks.c: errors, if numbers or RTP times and stamps do not agree */
+void bench_receive_check_order(struct bench_receive_stream *stream, uint64_t ext_seq, const struct bench_stamp *stamp);
+void bench_receive_check_clock(struct bench_receive_stream *stream, uint32_t timestamp_ts,
+                               const struct bench_stamp *stamp);
 
 /* receive_frames.c */
 /** Decodes all that can be. */

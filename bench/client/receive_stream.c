@@ -124,7 +124,8 @@ static bool read_content(struct bench_receive_stream *stream, struct arrival *in
         bench_receive_error(stream, &counters->err_checksum);
         return false;
     }
-    if (stream->config.publisher != 0 && stamp->publisher != stream->config.publisher) {
+    if (stream->config.publisher != 0 &&
+        (stamp->publisher != stream->config.publisher || stamp->stream != stream->config.stream)) {
         bench_receive_error(stream, &counters->err_publisher);
         return false;
     }
@@ -186,14 +187,16 @@ static void count(struct bench_receive_stream *stream, const struct arrival *in,
     bool asked = slot->seq == (uint32_t)in->ext_seq && (slot->flags & BENCH_SLOT_ASKED) != 0;
     bool newest = in->ext_seq > stream->highest;
     enum bench_serial_is serial = bench_serials_add(&stream->serials[in->stamp.layer], in->stamp.serial);
-    if (serial == BENCH_SERIAL_TOO_OLD || (serial == BENCH_SERIAL_SEEN && stale)) {
+    if (serial != BENCH_SERIAL_NEW && stale) {
         counters->late++;
         return;
     }
-    if (serial == BENCH_SERIAL_SEEN) {
+    if (serial != BENCH_SERIAL_NEW) { /* TOO_OLD under a number of now: said again */
         bench_receive_error(stream, &counters->err_duplicate);
         return;
     }
+    bench_receive_check_order(stream, in->ext_seq, &in->stamp);
+    bench_receive_check_clock(stream, in->timestamp_ts, &in->stamp);
     bool first = counters->packets + counters->rtx_packets == 0;
     if (in->rtx)
         counters->rtx_packets++;
@@ -376,14 +379,14 @@ const struct bench_histogram *bench_receive_stream_delay(const struct bench_rece
 void bench_receive_errors_text(const struct bench_receive_counters *counters, char *out, size_t out_max)
 {
     snprintf(out, out_max,
-             "checksum %" PRIu64 ", publisher %" PRIu64 ", duplicate %" PRIu64 ", reference %" PRIu64
+             "checksum %" PRIu64 ", publisher %" PRIu64 ", duplicate %" PRIu64 ", order %" PRIu64 ", reference %" PRIu64
              ", descriptor %" PRIu64 ", picture id %" PRIu64 ", timestamp %" PRIu64,
-             counters->err_checksum, counters->err_publisher, counters->err_duplicate, counters->err_reference,
-             counters->err_descriptor, counters->err_picture_id, counters->err_timestamp);
+             counters->err_checksum, counters->err_publisher, counters->err_duplicate, counters->err_order,
+             counters->err_reference, counters->err_descriptor, counters->err_picture_id, counters->err_timestamp);
 }
 
 uint64_t bench_receive_errors(const struct bench_receive_counters *counters)
 {
-    return counters->err_checksum + counters->err_publisher + counters->err_duplicate + counters->err_reference +
-           counters->err_descriptor + counters->err_picture_id + counters->err_timestamp;
+    return counters->err_checksum + counters->err_publisher + counters->err_duplicate + counters->err_order +
+           counters->err_reference + counters->err_descriptor + counters->err_picture_id + counters->err_timestamp;
 }

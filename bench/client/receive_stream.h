@@ -46,6 +46,7 @@ struct bench_receive_config {
     uint8_t payload_type, rtx_payload_type;
     bool nack;
     uint32_t publisher; /**< expected in the stamps; 0: not checked */
+    uint32_t stream;    /**< of the publisher, likewise: camera and screen are not the same */
     uint32_t window;    /**< packets looked back upon when assembling frames; 0: 1024 for video, 256 for audio */
 };
 
@@ -73,13 +74,15 @@ struct bench_receive_counters {
         last_stamp_frame; /**< capture of the first and newest frame decoded (audio: received) */
     /* never right: */
     uint64_t err_checksum;  /**< damaged, or not a stamp */
-    uint64_t err_publisher; /**< somebody else's packet */
-    uint64_t err_duplicate; /**< one packet of the publisher under two sequence numbers */
+    uint64_t err_publisher; /**< somebody else's packet, or of another source of the publisher's */
+    uint64_t err_duplicate; /**< one packet of the publisher under two sequence numbers; one from long ago */
+    uint64_t err_order;     /**< packets of a layer whose sequence numbers are not in the order they were sent in */
     uint64_t err_reference; /**< an inter frame passed as the direct successor of a frame that it does not follow, or of
                                another layer's; a frame with packets left out */
     uint64_t err_descriptor; /**< payload descriptor disagrees with the stamp (start, end, key), or marker misplaced */
     uint64_t err_picture_id; /**< a decoded frame's picture id is not one more than its predecessor's */
-    uint64_t err_timestamp;  /**< packets of one frame differ in RTP time, or time runs backwards */
+    uint64_t err_timestamp;  /**< packets of one frame differ in RTP time, or time runs backwards, or otherwise than the
+                                publisher's clock (a second is allowed) */
 };
 
 /** What bench_receive_stream_mark() began to count. */

@@ -155,7 +155,8 @@ static int subscribe(struct bench_party *party, size_t person)
                                                    .payload_type = track == VIDEO ? SFU_SEND_PT_VP8 : SFU_SEND_PT_OPUS,
                                                    .rtx_payload_type = track == VIDEO ? SFU_SEND_PT_RTX : 0,
                                                    .nack = track == VIDEO,
-                                                   .publisher = (uint32_t)from + 1};
+                                                   .publisher = (uint32_t)from + 1,
+                                                   .stream = (uint32_t)track};
             memcpy(receive.mid, down[count].mid, sizeof receive.mid);
             if (bench_peer_add_receive(party->endpoints[2 * person + 1].peer, &receive) == NULL)
                 return BASE_ERR_NOMEM;

@@ -186,8 +186,10 @@ static void shuffled(int *t_failed, const struct liar_case *self)
     (void)self;
     T_CALL(meet(t_failed, 3000));
     uint64_t errors = bench_receive_errors(heard(BENCH_MIC));
+    T_EQ(heard(BENCH_MIC)->err_order, errors);
     T_CALL(end(t_failed, errors));
     T_EQ(told("shuffle"), TIMES);
+    T_EQ(errors, TIMES);
     T_EQ(arrived(2), liar_account("forwarded", 2, 1, NULL));
     bench_crowd_destroy(call.crowd);
 }
@@ -347,6 +349,7 @@ int main(int argc, char **argv)
         {"swap", "swap=0.2;after=500;count=20" P2_TO_P1, wrong, TIMES},
         {"replay", "replay=1;after=500;source=camera" P2_TO_P1, wrong, TIMES},
         {"time_stands", "time=0;after=500;source=camera" P2_TO_P1, wrong, 1},
+        {"time_runs", "time=3;source=mic" P2_TO_P1, wrong, 1},
         {"freeze", "freeze=0;after=500;source=camera" P2_TO_P1, frozen, 0},
         {"shuffle", "shuffle=0.5;after=500;count=20;source=mic" P2_TO_P1, shuffled, 0},
         {"hang_up_publisher", "hang-up=1;after=1500" P2_TO_P1, hung_up, BENCH_PUBLISH},

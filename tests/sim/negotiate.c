@@ -70,7 +70,8 @@ static void add_subscription(struct sim *sim, struct sim_participant *who, uint3
                                           .payload_type = track == SIM_AUDIO ? SFU_SEND_PT_OPUS : SFU_SEND_PT_VP8,
                                           .rtx_payload_type = track == SIM_AUDIO ? 0 : SFU_SEND_PT_RTX,
                                           .nack = track != SIM_AUDIO,
-                                          .publisher = publisher + 1};
+                                          .publisher = publisher + 1,
+                                          .stream = (uint32_t)track};
     memcpy(config.mid, entry->down.mid, sizeof config.mid);
     entry->stream = bench_peer_add_receive(who->endpoints[SFU_SUBSCRIBE].peer, &config);
     assert(entry->stream != NULL);

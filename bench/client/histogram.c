@@ -70,3 +70,11 @@ uint64_t bench_histogram_quantile(const struct bench_histogram *histogram, doubl
     }
     return histogram->max;
 }
+
+uint64_t bench_histogram_below(const struct bench_histogram *histogram, uint64_t value)
+{
+    uint64_t seen = 0;
+    for (unsigned i = 0; i < BENCH_HISTOGRAM_BUCKETS && value_of(i) < value; i++)
+        seen += histogram->buckets[i];
+    return seen;
+}

@@ -28,5 +28,7 @@ void bench_histogram_subtract(struct bench_histogram *histogram, const struct be
 double bench_histogram_mean(const struct bench_histogram *histogram);
 /** The value below which `fraction` (0..1) of the entries lie; 0 if there are none. */
 uint64_t bench_histogram_quantile(const struct bench_histogram *histogram, double fraction);
+/** How many entries lie below `value`, by whole buckets. */
+uint64_t bench_histogram_below(const struct bench_histogram *histogram, uint64_t value);
 
 #endif

@@ -118,6 +118,7 @@ static void all_plots(FILE *out, const struct bench_capacity_report *report)
                                   .x_unit = report->unit,
                                   .style = BENCH_PLOT_LINES,
                                   .axis = BENCH_AXIS_NUMBER,
+                                  .marks = true,
                                   .point_count = count,
                                   .x_end = steps[count - 1]->load,
                                   .limit = limit(report, plots[i].limit)};
@@ -221,8 +222,10 @@ int bench_capacity_report_html(FILE *out, const struct bench_capacity_report *re
     fputs("<h1>", out);
     bench_html_text(out, title);
     fputs("</h1>\n<p class=\"sub\">", out);
-    if (report->step_count > 0)
+    if (report->step_count > 0) {
+        fputs("First step: ", out);
         bench_html_text(out, report->steps[0].result->description);
+    }
     fputs("</p>\n", out);
     bool found = outcome.last_good != NULL && outcome.first_bad != NULL && !report->interrupted;
     bool none = outcome.last_good == NULL && outcome.first_bad != NULL;

@@ -63,6 +63,7 @@ static const char *const bench_html_style[] = {
     ".legend{display:flex;flex-wrap:wrap;gap:0 16px;list-style:none;margin:2px 0 0;padding:0;font-size:.875rem}\n"
     ".legend svg{width:22px;height:10px;margin-right:6px}\n"
     ".frame{height:200px;margin:16px 16px 30px 52px}\n"
+    ".frame.named{margin-bottom:44px}\n"
     ".frame>svg{display:block;width:100%;height:100%;overflow:visible}\n"
     ".grid{stroke:var(--line);stroke-width:1}.axis{stroke:var(--muted);stroke-width:1}\n"
     ".tick{fill:var(--muted);font-size:12px;font-variant-numeric:tabular-nums}\n"
@@ -83,15 +84,17 @@ static const char *const bench_html_style[] = {
     ".nothing{color:var(--muted);margin:24px 0}\n"
     ".note{color:var(--muted);font-size:.9375rem;max-width:75ch}\n"
     "@media (max-width:760px){.tiles{grid-template-columns:1fr 1fr}}\n"
-    "@media (max-width:520px){th,td{padding:7px 6px}main{padding:16px 10px 32px}.banner{padding:12px 14px;gap:12px}"
+    "@media (max-width:520px){table{font-size:.8125rem}th,td{padding:7px 4px}thead "
+    "th{font-size:.8125rem}main{padding:16px 10px 32px}.banner{padding:12px 14px;gap:12px}"
     ".tiles{gap:8px}.tiles dd{font-size:1.15rem}.card,.plot{padding-left:12px;"
     "padding-right:12px}.frame{height:170px;margin-left:44px;margin-right:14px}"
     "table.about,table.about tbody,table.about tr,table.about th,table.about td{display:block;width:auto;padding:0;"
     "border:0;text-align:left}table.about tr{border-bottom:1px solid var(--line);padding:7px 0}"
-    "table.about tr:last-child{border-bottom:0}}\n"
+    "table.about{font-size:.9375rem}table.about tr:last-child{border-bottom:0}}\n"
     "@media print{body{background:#fff;font-size:11pt}main{max-width:none;padding:0}*{print-color-adjust:exact;"
     "-webkit-print-color-adjust:exact}.plot,.banner,.tiles div,tr{break-inside:avoid}h2{break-after:avoid}"
-    "details{display:none}.plots{grid-template-columns:1fr 1fr}.frame{height:150px}.scroll{overflow:visible}"
+    "details{display:none}.tiles{grid-template-columns:repeat(4,1fr)}.plots{grid-template-columns:1fr "
+    "1fr}.frame{height:150px}.scroll{overflow:visible}"
     "th,td{padding:4px 6px;white-space:normal}}\n"};
 
 #endif

@@ -134,18 +134,19 @@ static void axes(FILE *out, const struct bench_plot *plot, double top, double st
         double at = 100 * at_x(plot, x);
         fprintf(out, "<text class=\"tick\" x=\"%.2f%%\" y=\"100%%\" dy=\"1.5em\" text-anchor=\"middle\">", at);
         fputs(time ? time_text(x, plot->x_end).s : tick_text(x, step).s, out);
-        if (!time && plot->x_unit[0] != '\0' && x + step > plot->x_end * (1 + 1e-9)) {
-            fputc(' ', out);
-            bench_html_text(out, plot->x_unit);
-        }
+        fputs("</text>\n", out);
+    }
+    if (!time && plot->x_unit[0] != '\0') {
+        fputs("<text class=\"tick\" x=\"50%\" y=\"100%\" dy=\"2.9em\" text-anchor=\"middle\">", out);
+        bench_html_text(out, plot->x_unit);
         fputs("</text>\n", out);
     }
 }
 
 /** A line with gaps where nothing is known; a lone point is a dot. */
-static void line_path(FILE *out, const struct bench_plot *plot, size_t series, double top)
+static void line_path(FILE *out, const struct bench_plot *plot, size_t series, double top, bool dots)
 {
-    bool drawing = false, dots = plot->style == BENCH_PLOT_DOTS;
+    bool drawing = false;
     fprintf(out, "<path class=\"%s c%zu\" vector-effect=\"non-scaling-stroke\" d=\"", dots ? "dots" : "line",
             series + 1);
     for (size_t i = 0; i < plot->point_count; i++) {
@@ -282,10 +283,11 @@ static void legend(FILE *out, const struct bench_plot *plot)
 
 static void picture(FILE *out, const struct bench_plot *plot, double top, double step)
 {
-    fprintf(out,
-            "<div class=\"frame\"><svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-labelledby=\"%s-t %s-d\">"
-            "<title id=\"%s-t\">",
-            plot->id, plot->id, plot->id);
+    fprintf(
+        out,
+        "<div class=\"frame%s\"><svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-labelledby=\"%s-t %s-d\">"
+        "<title id=\"%s-t\">",
+        plot->axis == BENCH_AXIS_NUMBER ? " named" : "", plot->id, plot->id, plot->id);
     bench_html_text(out, plot->title);
     fprintf(out, "</title><desc id=\"%s-d\">", plot->id);
     describe(out, plot, top);
@@ -303,7 +305,9 @@ static void picture(FILE *out, const struct bench_plot *plot, double top, double
         if (plot->style == BENCH_PLOT_STACKED)
             area_path(out, plot, s, top);
         else
-            line_path(out, plot, s, top);
+            line_path(out, plot, s, top, plot->style == BENCH_PLOT_DOTS);
+        if (plot->marks)
+            line_path(out, plot, s, top, true);
     }
     fputs("</svg>\n", out);
     if (plot->limit > 0 && plot->limit <= top)

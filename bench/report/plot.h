@@ -39,6 +39,7 @@ struct bench_plot {
     enum bench_plot_style style;
     enum bench_plot_axis axis;
     bool whole; /**< values are numbers of things */
+    bool marks; /**< LINES: a dot at each value, for few points */
     size_t point_count;
     double x[BENCH_PLOT_POINTS_MAX], x_end; /**< rising; x_end: where the axis ends, >= the last x */
     double x_begin;

@@ -22,7 +22,7 @@ int bench_peer_create(struct bench_peer **out, const struct bench_peer_config *c
     snprintf(peer->cname, sizeof peer->cname, "%s", config->cname != NULL ? config->cname : "bench");
     bench_ice_init(&peer->ice, &config->local, config->seed);
     peer->own_ssrc = (uint32_t)base_prng_next(&peer->ice.random) | 1;
-    peer->next_rtcp_us = BASE_NEVER_US;
+    peer->next_rtcp_us = peer->receives_due_us = BASE_NEVER_US;
     int err = base_map_init(&peer->by_ssrc, 16, 0);
     if (err == 0)
         err = sfu_twcc_recorder_create(&peer->twcc, BENCH_TWCC_INTERVAL_US);
@@ -206,6 +206,7 @@ struct bench_receive_stream *bench_peer_add_receive(struct bench_peer *peer, con
     if (bench_receive_stream_create(&stream, config) != 0)
         return NULL;
     peer->receives[peer->receive_count++] = stream;
+    bench_peer_receive_due(peer, stream);
     map_ssrc(peer, config->ssrc, stream);
     map_ssrc(peer, config->rtx_ssrc, stream);
     return stream;
@@ -287,6 +288,7 @@ static void on_rtp(struct bench_peer *peer, uint64_t now_us, uint64_t arrival_us
     }
     bool rtx = bench_receive_stream_config(stream)->rtx_ssrc == header.ssrc;
     bench_receive_stream_on_packet(stream, now_us, arrival_us, packet, plain_len, &header, rtx);
+    bench_peer_receive_due(peer, stream);
 }
 
 static void on_stun(struct bench_peer *peer, uint64_t now_us, const struct sfu_path *path, const uint8_t *datagram,
@@ -350,9 +352,7 @@ uint64_t bench_peer_deadline_us(const struct bench_peer *peer)
     deadline_us = min_us(deadline_us, sfu_twcc_recorder_deadline_us(peer->twcc));
     for (unsigned i = 0; i < peer->send_count; i++)
         deadline_us = min_us(deadline_us, bench_send_stream_deadline_us(peer->sends[i]));
-    for (unsigned i = 0; i < peer->receive_count; i++)
-        deadline_us = min_us(deadline_us, bench_receive_stream_deadline_us(peer->receives[i]));
-    return deadline_us;
+    return min_us(deadline_us, peer->receives_due_us);
 }
 
 void bench_peer_poll(struct bench_peer *peer, uint64_t now_us)

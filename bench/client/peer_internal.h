@@ -31,6 +31,7 @@ struct bench_peer {
     unsigned send_count;
     struct bench_receive_stream **receives;
     unsigned receive_count, receive_capacity;
+    uint64_t receives_due_us; /* not later than the earliest deadline of a receive stream */
     struct base_map by_ssrc; /* SSRC, RTX SSRC -> receive stream */
     struct sfu_twcc_recorder *twcc;
     uint64_t next_rtcp_us;
@@ -39,6 +40,8 @@ struct bench_peer {
 /** Protects in place (room for the SRTCP tail behind `len`) and sends. */
 void bench_peer_send_rtcp(struct bench_peer *peer, uint8_t *rtcp, size_t len);
 void bench_peer_on_rtcp(struct bench_peer *peer, uint64_t now_us, uint8_t *packet, size_t len);
+/** The stream's deadline may have come nearer. */
+void bench_peer_receive_due(struct bench_peer *peer, const struct bench_receive_stream *stream);
 /** Reports, feedback, NACK and PLI that are due. */
 void bench_peer_poll_rtcp(struct bench_peer *peer, uint64_t now_us);
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/deadline.h"
 #include "base/err.h"
 #include "sfu/wire/rtcp.h"
 #include "sfu/wire/twcc.h"
@@ -169,13 +170,25 @@ static void write_receiver_reports(struct bench_peer *peer, uint64_t now_us, str
     }
 }
 
+void bench_peer_receive_due(struct bench_peer *peer, const struct bench_receive_stream *stream)
+{
+    uint64_t deadline_us = bench_receive_stream_deadline_us(stream);
+    if (deadline_us < peer->receives_due_us)
+        peer->receives_due_us = deadline_us;
+}
+
 static void write_feedback(struct bench_peer *peer, uint64_t now_us, struct rtcp_out *out)
 {
     size_t left;
+    if (peer->receives_due_us > now_us)
+        return;
+    peer->receives_due_us = BASE_NEVER_US;
     for (unsigned i = 0; i < peer->receive_count; i++) {
         struct bench_receive_stream *stream = peer->receives[i];
-        if (bench_receive_stream_deadline_us(stream) > now_us)
+        if (bench_receive_stream_deadline_us(stream) > now_us) {
+            bench_peer_receive_due(peer, stream);
             continue;
+        }
         if (peer->ice.rtt_us != 0)
             bench_receive_stream_set_rtt_us(stream, peer->ice.rtt_us);
         uint32_t ssrc = bench_receive_stream_config(stream)->ssrc;
@@ -190,6 +203,7 @@ static void write_feedback(struct bench_peer *peer, uint64_t now_us, struct rtcp
             uint8_t *at = room(peer, out, 12, &left);
             out->used += sfu_rtcp_write_pli(at, left, peer->own_ssrc, ssrc);
         }
+        bench_peer_receive_due(peer, stream);
     }
 }
 

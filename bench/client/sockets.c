@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
-#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,8 +19,6 @@
 #define DATAGRAM_MAX  1600
 #define TCP_QUEUE_MAX (512u * 1024u)
 #define TCP_IN_MAX    65536u
-#define GRO_BATCH     16
-#define GRO_MAX       65536u
 #define CONTROL_BYTES 128
 #define CLOCK_US      200000u   /* between two looks at how far the two clocks are apart */
 #define WAIT_MAX_US   10000000u /* a longer wait in a socket is a wall clock that jumped */
@@ -52,30 +49,12 @@ struct bench_sockets {
     struct bench_socket *dirty;
     struct bench_sockets_counters counters;
     uint32_t next_connection;
-    bool gro;
     uint64_t wall_offset_us, next_clock_us; /* wall clock minus base_clock_us() */
-    unsigned batch;
-    size_t part_max;
     struct mmsghdr messages[BENCH_SOCKET_BATCH];
     struct iovec parts[BENCH_SOCKET_BATCH];
     _Alignas(struct cmsghdr) uint8_t controls[BENCH_SOCKET_BATCH][CONTROL_BYTES];
-    uint8_t *in; /* batch times part_max */
+    uint8_t in[BENCH_SOCKET_BATCH][DATAGRAM_MAX];
 };
-
-void bench_sockets_use_gro(struct bench_sockets *sockets, bool on)
-{
-    sockets->gro = on;
-    sockets->batch = on ? GRO_BATCH : BENCH_SOCKET_BATCH;
-    sockets->part_max = on ? GRO_MAX : DATAGRAM_MAX;
-    for (unsigned i = 0; i < sockets->batch; i++) {
-        sockets->parts[i] =
-            (struct iovec){.iov_base = sockets->in + i * sockets->part_max, .iov_len = sockets->part_max};
-        sockets->messages[i].msg_hdr = (struct msghdr){.msg_iov = &sockets->parts[i],
-                                                       .msg_iovlen = 1,
-                                                       .msg_control = sockets->controls[i],
-                                                       .msg_controllen = CONTROL_BYTES};
-    }
-}
 
 int bench_sockets_create(struct bench_sockets **out, struct sfu_loop *loop)
 {
@@ -83,22 +62,20 @@ int bench_sockets_create(struct bench_sockets **out, struct sfu_loop *loop)
     struct bench_sockets *sockets = calloc(1, sizeof *sockets);
     if (sockets == NULL)
         return BASE_ERR_NOMEM;
-    sockets->in = malloc((size_t)GRO_BATCH * GRO_MAX); /* the larger one of both */
-    if (sockets->in == NULL) {
-        free(sockets);
-        return BASE_ERR_NOMEM;
+    for (unsigned i = 0; i < BENCH_SOCKET_BATCH; i++) {
+        sockets->parts[i] = (struct iovec){.iov_base = sockets->in[i], .iov_len = DATAGRAM_MAX};
+        sockets->messages[i].msg_hdr = (struct msghdr){.msg_iov = &sockets->parts[i],
+                                                       .msg_iovlen = 1,
+                                                       .msg_control = sockets->controls[i],
+                                                       .msg_controllen = CONTROL_BYTES};
     }
     sockets->loop = loop;
-    bench_sockets_use_gro(sockets, false);
     *out = sockets;
     return 0;
 }
 
 void bench_sockets_destroy(struct bench_sockets *sockets)
 {
-    if (sockets == NULL)
-        return;
-    free(sockets->in);
     free(sockets);
 }
 
@@ -120,11 +97,10 @@ static void count_drops(struct bench_socket *socket, uint32_t dropped)
     socket->dropped_in = dropped;
 }
 
-/* What the kernel says beside a datagram: drops are counted, the rest is returned. *segment: 0 if there is one only. */
-static uint64_t read_control(struct bench_socket *socket, struct msghdr *header, uint64_t now_us, size_t *segment)
+/* What the kernel says beside a datagram: drops are counted, the time is returned. */
+static uint64_t read_control(struct bench_socket *socket, struct msghdr *header, uint64_t now_us)
 {
     uint64_t arrival_us = now_us;
-    *segment = 0;
     for (struct cmsghdr *at = CMSG_FIRSTHDR(header); at != NULL; at = CMSG_NXTHDR(header, at)) {
         if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SCM_TIMESTAMPNS) {
             struct timespec stamp;
@@ -137,10 +113,6 @@ static uint64_t read_control(struct bench_socket *socket, struct msghdr *header,
             uint32_t dropped;
             memcpy(&dropped, CMSG_DATA(at), sizeof dropped);
             count_drops(socket, dropped);
-        } else if (at->cmsg_level == SOL_UDP && at->cmsg_type == UDP_GRO) {
-            int size;
-            memcpy(&size, CMSG_DATA(at), sizeof size);
-            *segment = size > 0 ? (size_t)size : 0;
         }
     }
     return arrival_us;
@@ -148,28 +120,20 @@ static uint64_t read_control(struct bench_socket *socket, struct msghdr *header,
 
 static void receive_udp(struct bench_sockets *sockets, struct bench_socket *socket)
 {
-    int count = recvmmsg(socket->source.fd, sockets->messages, sockets->batch, MSG_DONTWAIT, NULL);
+    int count = recvmmsg(socket->source.fd, sockets->messages, BENCH_SOCKET_BATCH, MSG_DONTWAIT, NULL);
     if (count <= 0)
         return;
     uint64_t now_us = base_clock_us();
     compare_clocks(sockets, now_us);
     sockets->counters.receives++;
+    sockets->counters.datagrams_in += (uint64_t)count;
     for (int i = 0; i < count; i++) {
         struct msghdr *header = &sockets->messages[i].msg_hdr;
-        uint8_t *data = sockets->in + (size_t)i * sockets->part_max;
-        size_t left = sockets->messages[i].msg_len, segment;
-        uint64_t arrival_us = read_control(socket, header, now_us, &segment);
+        uint64_t arrival_us = read_control(socket, header, now_us);
         header->msg_controllen = CONTROL_BYTES;
         if (i == 0)
             bench_histogram_add(&sockets->counters.wait, now_us - arrival_us);
-        if (segment == 0)
-            segment = left;
-        for (; left != 0; left -= segment, data += segment) {
-            if (segment > left)
-                segment = left;
-            sockets->counters.datagrams_in++;
-            socket->on_datagram(socket->user, socket, now_us, arrival_us, data, segment);
-        }
+        socket->on_datagram(socket->user, socket, now_us, arrival_us, sockets->in[i], sockets->messages[i].msg_len);
     }
 }
 
@@ -324,8 +288,6 @@ static int open_fd(struct bench_socket *it, const union sfu_address *remote, boo
         set_buffers(fd);
         setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
         setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
-        if (it->owner->gro)
-            setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof on);
     }
     socklen_t local_len = sizeof it->path.local;
     if ((connect(fd, &remote->sa, len) != 0 && errno != EINPROGRESS) ||

@@ -18,13 +18,17 @@ struct bench_decode_check;
 
 struct bench_decode_counters {
     uint64_t frames;                 /**< given to the decoder */
-    uint64_t undecodable;            /**< the decoder refused it, or gave no picture / not 20 ms of sound */
+    uint64_t undecodable;            /**< the decoder refused it, or gave no picture / not 20 ms of sound; filler */
     uint64_t compared;               /**< pictures compared with their source */
-    uint64_t wrong;                  /**< PSNR below BENCH_PSNR_WRONG_DB, or of another size than the source */
+    uint64_t wrong;                  /**< of those: more than BENCH_PSNR_SLACK_DB below what the encoder itself had, or
+                                        of another size than the source */
     double psnr_sum_db, psnr_min_db; /**< over `compared`; min is 0 while there is none */
 };
 
-#define BENCH_PSNR_WRONG_DB 22.0 /**< no encoder makes that of our clips; a damaged or stale picture is below it */
+#define BENCH_PSNR_WRONG_DB 22.0 /**< no encoder makes that of our clips; a mean below it means damage */
+#define BENCH_PSNR_SLACK_DB                                                                                            \
+    0.5 /**< a decoder with all it needs gives exactly what the encoder had; one that lacks a                          \
+           frame does not */
 
 /** `clips`: every clip that the stream may carry (simulcast: one a layer), told apart by the layer; they outlive it.
  * Returns 0, BASE_ERR_INVALID, BASE_ERR_NOMEM. */

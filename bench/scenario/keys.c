@@ -179,7 +179,7 @@ static int in_range(const struct key *key, double value, char *error)
 
 static int set_number(const struct key *key, void *field, const char *text, char *error)
 {
-    double value;
+    double value = 0;
     if (key->type == KEY_TIME && key->least == 1 && strcmp(text, "auto") == 0) {
         *(uint32_t *)field = 0;
         return 0;

@@ -105,6 +105,10 @@ static void add_broke(struct line *line, const struct bench_capacity_outcome *ou
     const struct bench_verdict *broke = outcome->broke;
     if (broke == NULL)
         add(line, "a service level failed");
+    else if (strcmp(broke->name, "server-gone") == 0) /* levels of the search itself, see bench/capacity.c */
+        add(line, "the server went away");
+    else if (strcmp(broke->name, "refused") == 0)
+        add(line, "the server let nobody in");
     else if (broke->known)
         add(line, "%s broke first (%s, limit %s)", broke->name, bench_text_level(broke->value, broke->unit).s,
             bench_text_level(broke->limit, broke->unit).s);
@@ -134,7 +138,8 @@ void bench_capacity_sentence(const struct bench_capacity_report *report, char *o
                 outcome.saturated == BENCH_SATURATED_GENERATOR ? "load generator was the bottleneck"
                                                                : "run was interrupted");
         } else {
-            add(&line, ", the most that was tried");
+            add(&line, ", the most that was %s",
+                report->load_max > 0 && outcome.last_good->load >= report->load_max ? "allowed" : "tried");
         }
     } else if (outcome.first_bad != NULL) {
         add(&line, "Does not hold even ");

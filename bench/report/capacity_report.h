@@ -25,7 +25,7 @@ struct bench_capacity_report {
     char command_line[1024]; /**< of the search */
     double server_cores;     /**< how many the server may use; 0: not known */
     bool interrupted;        /**< the search was ended by hand */
-    double load_max;         /**< where the search would have stopped by itself; 0: nowhere */
+    double load_max;         /**< no load above it was allowed; 0: any */
     size_t step_count;
     const struct bench_capacity_step *steps; /**< in the order in which they ran, any order of loads */
 };

@@ -246,12 +246,16 @@ T_TEST(other_ends_of_a_search)
     searched();
     search.step_count = 3;
     T_STR_EQ(sentence(), "Holds at least 4 rooms of 12, the most that was tried.");
+    search.load_max = 4;
+    T_STR_EQ(sentence(), "Holds at least 4 rooms of 12, the most that was allowed.");
     search.step_count = 1;
     search.interrupted = true;
     T_STR_EQ(sentence(), "Interrupted, so far: Holds at least 1 room of 12, the most that was tried.");
     search.interrupted = false;
     search.steps = &steps[3];
     T_EQ(strncmp(sentence(), "Does not hold even 8 rooms of 12: loss broke first", 50), 0);
+    results[3].verdicts[0] = (struct bench_verdict){.name = "server-gone", .value = 1, .asked = true, .known = true};
+    T_EQ(strncmp(sentence(), "Does not hold even 8 rooms of 12: the server went away", 54), 0);
     search.step_count = 0;
     T_STR_EQ(sentence(), "Nothing is proved: no load was tried.");
 }

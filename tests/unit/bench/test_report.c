@@ -185,6 +185,49 @@ T_TEST(json_survives_evil_texts_and_numbers)
     json_decref(root);
 }
 
+/** Each key of a value, at any depth, stands in the manual as a word of its own. */
+static void check_keys(int *t_failed, const json_t *value, const char *manual)
+{
+    const char *key;
+    json_t *member;
+    json_object_foreach((json_t *)(uintptr_t)value, key, member)
+    {
+        char word[64];
+        snprintf(word, sizeof word, " %s ", key);
+        if (strstr(manual, word) == NULL)
+            printf("    the manual has no %s\n", key);
+        T_CHECK(strstr(manual, word) != NULL);
+        T_CALL(check_keys(t_failed, member, manual));
+    }
+    if (json_is_array(value) && json_array_size(value) > 0)
+        T_CALL(check_keys(t_failed, json_array_get(value, 0), manual));
+}
+
+T_TEST(the_manual_names_every_key_and_level)
+{
+    static char manual[64000];
+    const char *path = getenv("BENCH_MANUAL");
+    if (path == NULL)
+        return;
+    FILE *file = fopen(path, "re");
+    T_CHECK(file != NULL);
+    size_t len = fread(manual, 1, sizeof manual - 1, file);
+    fclose(file);
+    manual[len] = '\0';
+    for (const char *name; len-- > 0;) /* one word, one blank on each side */
+        manual[len] = (name = strchr(",;\n()", manual[len])) != NULL && *name != '\0' ? ' ' : manual[len];
+    fresh(5);
+    json_t *root = parsed();
+    T_CHECK(root != NULL);
+    T_CALL(check_keys(t_failed, root, manual));
+    json_decref(root);
+    for (size_t i = 0; bench_thresholds_name(i) != NULL; i++) {
+        char row[64];
+        snprintf(row, sizeof row, " .It %s Ta ", bench_thresholds_name(i));
+        T_CHECK(strstr(manual, row) != NULL);
+    }
+}
+
 /* --- table --- */
 
 static void check_lines(int *t_failed, const char *text, size_t width)
@@ -310,6 +353,7 @@ T_TEST(about_knows_this_machine)
 
 T_MAIN(T_CASE(figures_read_well), T_CASE(foreign_texts_become_harmless), T_CASE(the_sentence_tells_how_it_ended),
        T_CASE(json_carries_the_values), T_CASE(json_says_null_for_what_is_not_known),
-       T_CASE(json_survives_evil_texts_and_numbers), T_CASE(table_fits_a_terminal_and_says_what_failed),
-       T_CASE(table_of_nothing), T_CASE(a_full_disk_is_told), T_CASE(live_is_one_plain_line_a_second),
-       T_CASE(live_rewrites_one_line_on_a_terminal), T_CASE(about_knows_this_machine))
+       T_CASE(json_survives_evil_texts_and_numbers), T_CASE(the_manual_names_every_key_and_level),
+       T_CASE(table_fits_a_terminal_and_says_what_failed), T_CASE(table_of_nothing), T_CASE(a_full_disk_is_told),
+       T_CASE(live_is_one_plain_line_a_second), T_CASE(live_rewrites_one_line_on_a_terminal),
+       T_CASE(about_knows_this_machine))

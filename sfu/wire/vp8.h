@@ -49,4 +49,12 @@ static inline struct sfu_picture_ids sfu_vp8_picture_ids(const struct sfu_vp8_de
     return ids;
 }
 
+/** Writes picture id and TL0PICIDX of `descriptor` back into a payload that it was parsed from (same sizes). */
+static inline void sfu_vp8_patch(uint8_t *payload, const struct sfu_vp8_descriptor *descriptor, uint16_t picture_id,
+                                 uint8_t tl0_pic_idx)
+{
+    const struct sfu_picture_ids ids = sfu_vp8_picture_ids(descriptor);
+    sfu_picture_ids_write(payload, &ids, picture_id, tl0_pic_idx);
+}
+
 #endif

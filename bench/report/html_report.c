@@ -39,8 +39,9 @@ static void tiles(FILE *out, const struct bench_result *result)
     snprintf(note, sizeof note, "p50 %s", bench_text_quantile(&result->join, 0.5).s);
     bench_html_tile(out, "Join time, p99", bench_text_quantile(&result->join, 0.99).s, note);
     uint64_t freezes = result->kinds[BENCH_KIND_CAMERA].freezes + result->kinds[BENCH_KIND_SCREEN].freezes;
-    uint64_t longest = (uint64_t)fmax((double)result->kinds[BENCH_KIND_CAMERA].freeze_longest_us,
-                                      (double)result->kinds[BENCH_KIND_SCREEN].freeze_longest_us);
+    uint64_t longest = result->kinds[BENCH_KIND_CAMERA].freeze_longest_us;
+    if (result->kinds[BENCH_KIND_SCREEN].freeze_longest_us > longest)
+        longest = result->kinds[BENCH_KIND_SCREEN].freeze_longest_us;
     snprintf(worst, sizeof worst, "longest %s", freezes > 0 ? bench_text_ms((double)longest).s : "-");
     bench_html_tile(out, "Freezes", bench_text_count(freezes).s, worst);
     bench_html_tile(out, "Server CPU", bench_text_number(bench_result_server_cores(result), 2, "cores").s,

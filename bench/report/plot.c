@@ -6,9 +6,10 @@
 
 #include "bench/report/html.h"
 
-#define SIDE    1000.0 /* of the stretched coordinates */
-#define Y_TICKS 4
-#define X_TICKS 6
+#define SIDE      1000.0 /* of the stretched coordinates */
+#define Y_TICKS   4
+#define X_TICKS   6
+#define TICKS_MAX 20
 
 /** 1, 2 or 5 times a power of ten, not below `least`. */
 static double round_step(double least)
@@ -118,19 +119,22 @@ static void describe(FILE *out, const struct bench_plot *plot, double scale)
 
 static void axes(FILE *out, const struct bench_plot *plot, double top, double step)
 {
-    for (double value = 0; value <= top * (1 + 1e-9); value += step) {
+    for (unsigned i = 0; i <= TICKS_MAX && i * step <= top * (1 + 1e-9); i++) {
+        double value = i * step;
         double y = 100 * (1 - value / top);
         fprintf(out,
                 "<line class=\"%s\" x1=\"0\" x2=\"100%%\" y1=\"%.2f%%\" y2=\"%.2f%%\" /><text class=\"tick\" x=\"-8\" "
                 "y=\"%.2f%%\" dy=\"0.35em\" text-anchor=\"end\">%s</text>\n",
-                value == 0 ? "axis" : "grid", y, y, y, tick_text(value, step).s);
+                i == 0 ? "axis" : "grid", y, y, y, tick_text(value, step).s);
     }
     double span = plot->x_end - plot->x_begin;
     if (!(span > 0))
         return;
     bool time = plot->axis == BENCH_AXIS_TIME;
     step = time ? time_step(span / X_TICKS) : round_step(span / X_TICKS);
-    for (double x = ceil(plot->x_begin / step) * step; x <= plot->x_end * (1 + 1e-9); x += step) {
+    double first = ceil(plot->x_begin / step) * step;
+    for (unsigned i = 0; i <= TICKS_MAX && first + i * step <= plot->x_end * (1 + 1e-9); i++) {
+        double x = first + i * step;
         double at = 100 * at_x(plot, x);
         fprintf(out, "<text class=\"tick\" x=\"%.2f%%\" y=\"100%%\" dy=\"1.5em\" text-anchor=\"middle\">", at);
         fputs(time ? time_text(x, plot->x_end).s : tick_text(x, step).s, out);

@@ -57,6 +57,7 @@ static void what_ran(FILE *out, const struct bench_result *result)
     row_text(out, "machine", result->machine);
     row_text(out, "versions", result->versions);
     row_text(out, "command", result->command_line);
+    row_text(out, "ended early", result->ended);
     row(out, "started", "%s, seed %" PRIu64 ", %.0f s measured", result->started[0] != '\0' ? result->started : "-",
         result->seed, result->measured_s);
 }

@@ -17,7 +17,8 @@ void bench_ice_init(struct bench_ice *ice, const struct sfu_ice_credentials *loc
     memset(ice, 0, sizeof *ice);
     ice->local = *local;
     ice->random = seed | 1;
-    ice->tie_breaker = base_prng_next(&ice->random);
+    /* High, so that a server which offers (and is controlling by section 6.1.1) leaves that to us. */
+    ice->tie_breaker = base_prng_next(&ice->random) | UINT64_C(0xFFFFFFFF00000000);
     ice->selected = -1;
     ice->consent_until_us = BASE_NEVER_US;
 }
@@ -135,6 +136,28 @@ bool bench_ice_on_stun(struct bench_ice *ice, uint64_t now_us, const struct sfu_
     }
     ice->responses_bad++;
     return false;
+}
+
+size_t bench_ice_answer(struct bench_ice *ice, uint64_t now_us, const struct sfu_path *path, const uint8_t *datagram,
+                        size_t len, uint8_t *out)
+{
+    struct sfu_stun_peek peek;
+    struct sfu_stun_check check;
+    if (sfu_stun_peek(datagram, len, &peek) != 0 || peek.message_class != SFU_STUN_REQUEST || peek.method != 1)
+        return 0;
+    if (peek.local_ufrag_len != strlen(ice->local.ufrag) ||
+        memcmp(peek.local_ufrag, ice->local.ufrag, peek.local_ufrag_len) != 0 ||
+        sfu_stun_check_request(datagram, len, ice->local.pwd, &check) != 0) {
+        ice->requests_bad++;
+        return 0;
+    }
+    ice->requests++;
+    if (check.controlling)
+        return sfu_stun_write_error(out, datagram, len, ice->local.pwd, 487);
+    struct bench_ice_pair *pair = find_pair(ice, path);
+    if (pair != NULL && !pair->valid)
+        pair->next_check_us = now_us; /* a triggered check, section 7.3.1.4 */
+    return sfu_stun_write_response(out, datagram, len, ice->local.pwd, &path->remote.sa);
 }
 
 const struct sfu_path *bench_ice_selected(const struct bench_ice *ice)

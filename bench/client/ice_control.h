@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * ice_control.h - the bench client's half of ICE: controlling, regular nomination, against an ICE-lite server (RFC
- * 8445).
+ * ice_control.h - the bench client's half of ICE: controlling, regular nomination, against a server, lite or
+ * full (RFC 8445).
  *
  * A *pair* is a path from one of our addresses to a candidate of the server. Pairs are checked until they answer; the
  * valid pair of highest priority is nominated with USE-CANDIDATE; the selected pair is checked every 5 s (consent, RFC
@@ -46,7 +46,7 @@ struct bench_ice {
     int selected; /* -1: none */
     uint64_t consent_until_us;
     uint64_t rtt_us; /* smoothed; 0: not known */
-    uint64_t checks_sent, responses, responses_bad;
+    uint64_t checks_sent, responses, responses_bad, requests, requests_bad;
     bool silent; /* test: no more checks, as a machine that fell asleep */
 };
 
@@ -63,6 +63,11 @@ void bench_ice_remove_pair(struct bench_ice *ice, const struct sfu_path *path);
 /** A STUN datagram. Returns true if it was the answer that selected a (new) pair. */
 bool bench_ice_on_stun(struct bench_ice *ice, uint64_t now_us, const struct sfu_path *path, const uint8_t *datagram,
                        size_t len);
+/** A full server checks us too: if the datagram is a Binding request for us, writes the response to out
+ * (SFU_STUN_MESSAGE_MAX_BYTES), to be sent back where it came from, and returns its bytes; 0: it is not one, or not a
+ * good one. A server that wants to control is told that we do (487, section 7.3.1.1). */
+size_t bench_ice_answer(struct bench_ice *ice, uint64_t now_us, const struct sfu_path *path, const uint8_t *datagram,
+                        size_t len, uint8_t *out);
 /** NULL: none. */
 const struct sfu_path *bench_ice_selected(const struct bench_ice *ice);
 uint64_t bench_ice_deadline_us(const struct bench_ice *ice);

@@ -74,6 +74,7 @@ struct bench_other {
         char id[BENCH_ID_MAX];
         enum bench_source source;
         bool muted;
+        bool there, asked; /* the dialect's own */
     } tracks[BENCH_TRACKS_MAX];
 };
 

@@ -47,6 +47,7 @@ struct bench_offered_track {
     const char *mid, *participant, *track;
     uint32_t number; /**< of the publisher; 0: not known */
     enum bench_source source;
+    bool maybe; /**< listed by the server though its m-section may be inactive: then it is left out */
 };
 /** The server's offer: `tracks` are all that it sends from now on. Adds and removes streams, connects. Returns our
  * answer, to be freed with free(), or NULL (counted). */

@@ -135,6 +135,7 @@ int bench_participant_on_answer(struct bench_participant *who, const char *text)
         return BASE_ERR_MALFORMED;
     }
     check_answer(who, sdp);
+    bench_peer_set_dtls_server(who->peers[BENCH_PUBLISH], strcmp(sdp->setup, "active") == 0);
     bench_peer_start(who->peers[BENCH_PUBLISH], &who->local[BENCH_PUBLISH], &sdp->ice, sdp->fingerprint, who->now_us);
     who->config.on_candidates(who->config.user, BENCH_PUBLISH, sdp);
     free(sdp);
@@ -179,7 +180,8 @@ static void keep_or_add_sub(struct bench_participant *who, struct bench_sdp *sdp
 {
     const struct bench_sdp_media *media = bench_sdp_by_mid(sdp, track->mid);
     if (media == NULL || media->rejected || media->direction != BENCH_SDP_SENDONLY) {
-        bench_participant_problem(who, "a track on an m-section that is not sendonly");
+        if (!track->maybe || media == NULL)
+            bench_participant_problem(who, "a track on an m-section that is not sendonly");
         return;
     }
     struct bench_sub *sub = &who->subs[who->sub_count++];

@@ -106,6 +106,11 @@ void bench_peer_send_rtcp(struct bench_peer *peer, uint8_t *rtcp, size_t len)
 
 /* ---- connecting ----------------------------------------------------------------------------------------------- */
 
+void bench_peer_set_dtls_server(struct bench_peer *peer, bool server)
+{
+    peer->dtls_server = server;
+}
+
 int bench_peer_start(struct bench_peer *peer, const struct sfu_ice_credentials *local,
                      const struct sfu_ice_credentials *remote, const uint8_t *fingerprint, uint64_t now_us)
 {
@@ -113,7 +118,7 @@ int bench_peer_start(struct bench_peer *peer, const struct sfu_ice_credentials *
     if (peer->dtls != NULL)
         return 0;
     const struct sfu_dtls_config config = {
-        .client = true, .peer_fingerprint = fingerprint, .send = on_dtls_out, .user = peer};
+        .client = !peer->dtls_server, .peer_fingerprint = fingerprint, .send = on_dtls_out, .user = peer};
     return sfu_dtls_session_create(&peer->dtls, peer->config.identity, &config);
 }
 
@@ -294,7 +299,13 @@ static void on_rtp(struct bench_peer *peer, uint64_t now_us, uint64_t arrival_us
 static void on_stun(struct bench_peer *peer, uint64_t now_us, const struct sfu_path *path, const uint8_t *datagram,
                     size_t len)
 {
+    uint8_t answer[SFU_STUN_MESSAGE_MAX_BYTES];
     peer->counters.stun_in++;
+    size_t answer_len = bench_ice_answer(&peer->ice, now_us, path, datagram, len, answer);
+    if (answer_len != 0) {
+        send_datagram(peer, path, answer, answer_len);
+        return;
+    }
     if (!bench_ice_on_stun(&peer->ice, now_us, path, datagram, len))
         return;
     if (peer->state == BENCH_PEER_LOST)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * peer.h - one WebRTC peer connection of a bench client: ICE (controlling), DTLS client, SRTP, RTP streams both ways
+ * peer.h - one WebRTC peer connection of a bench client: ICE (controlling), DTLS, SRTP, RTP streams both ways
  * and the RTCP that belongs to them. What a browser is to the SFU, without cameras, codecs and threads.
  *
  * Sans-IO: datagrams in by _on_datagram, out by the `send` callback; time is an argument; call _poll at the deadline.
@@ -61,6 +61,8 @@ void bench_peer_destroy(struct bench_peer *peer);
 /** Sends DTLS close_notify. */
 void bench_peer_close(struct bench_peer *peer);
 
+/** Before the first _start: the server is DTLS client (its answer says a=setup:active), we wait for it. */
+void bench_peer_set_dtls_server(struct bench_peer *peer, bool server);
 /** The server's ICE credentials and fingerprint (32 bytes) from its SDP: connects, or restarts ICE if it was connected
  * (then the fingerprint is not used again; `local`: our new credentials, or NULL to keep ours). Returns 0 or
  * BASE_ERR_NOMEM / BASE_ERR_CRYPTO. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/err.h"
 
@@ -52,26 +53,58 @@ static int read_candidate(struct bench_sdp *sdp, const char *text)
                &port, type) != 7 ||
         port > 65535 || component != 1)
         return BASE_ERR_MALFORMED;
+    bool tcp = strcmp(protocol, "tcp") == 0 || strcmp(protocol, "TCP") == 0;
+    for (unsigned i = 0; i < sdp->candidate_count; i++) /* some repeat them in each m-section */
+        if (sdp->candidates[i].port == port && sdp->candidates[i].tcp == tcp &&
+            strcmp(sdp->candidates[i].address, address) == 0)
+            return 0;
     if (sdp->candidate_count == BENCH_SDP_CANDIDATES_MAX)
         return 0;
     struct bench_sdp_candidate *candidate = &sdp->candidates[sdp->candidate_count++];
-    *candidate = (struct bench_sdp_candidate){.port = (uint16_t)port,
-                                              .tcp = strcmp(protocol, "tcp") == 0 || strcmp(protocol, "TCP") == 0};
-    candidate->priority = priority;
+    *candidate = (struct bench_sdp_candidate){.port = (uint16_t)port, .tcp = tcp, .priority = priority};
     memcpy(candidate->address, address, sizeof candidate->address);
     return 0;
 }
 
+/* The first codec that we speak is the one that is used. */
 static int read_rtpmap(struct bench_sdp_media *media, const char *text)
 {
+    static const char *const names[] = {
+        [BENCH_OPUS] = "opus/48000/2", [BENCH_VP8] = "VP8/90000", [BENCH_VP9] = "VP9/90000"};
     unsigned pt;
     char codec[32];
     if (sscanf(text, "%u %31s", &pt, codec) != 2 || pt > 127)
         return BASE_ERR_MALFORMED;
-    if (strcmp(codec, media->video ? "VP8/90000" : "opus/48000/2") == 0)
-        media->payload_type = (uint8_t)pt;
-    if (strcmp(codec, "rtx/90000") == 0)
+    for (int i = media->video ? BENCH_VP8 : BENCH_OPUS; media->payload_type == 0 && i <= BENCH_VP9; i++)
+        if (strcasecmp(codec, names[i]) == 0) {
+            media->payload_type = (uint8_t)pt;
+            media->codec = (enum bench_codec)i;
+        }
+    return 0;
+}
+
+/* RFC 4588 section 8.6: which payload type is the retransmission of which. */
+static int read_fmtp(struct bench_sdp_media *media, const char *text)
+{
+    unsigned pt, apt;
+    if (sscanf(text, "%u apt=%u", &pt, &apt) == 2 && pt <= 127 && apt == media->payload_type && apt != 0)
         media->rtx_payload_type = (uint8_t)pt;
+    return 0;
+}
+
+/* "send q;h;f" or "recv ~q;h": the first alternative of each layer, paused or not. */
+static int read_simulcast(struct bench_sdp_media *media, const char *text)
+{
+    char list[128];
+    if (sscanf(text, "%*4s %127s", list) != 1)
+        return BASE_ERR_MALFORMED;
+    char *rest = NULL;
+    for (char *layer = strtok_r(list, ";", &rest); layer != NULL; layer = strtok_r(NULL, ";", &rest)) {
+        layer += *layer == '~';
+        layer[strcspn(layer, ",")] = 0;
+        if (media->rid_count < BENCH_SDP_LAYERS_MAX)
+            copy(media->rids[media->rid_count++], sizeof media->rids[0], layer);
+    }
     return 0;
 }
 
@@ -96,6 +129,10 @@ static int read_media_attribute(struct bench_sdp_media *media, const char *line)
         copy(media->mid, sizeof media->mid, rest);
     if (starts(line, "rtpmap:", &rest))
         return read_rtpmap(media, rest);
+    if (starts(line, "fmtp:", &rest))
+        return read_fmtp(media, rest);
+    if (starts(line, "simulcast:", &rest))
+        return read_simulcast(media, rest);
     if (starts(line, "extmap:", &rest))
         return read_extmap(media, rest);
     if (starts(line, "ssrc-group:FID ", &rest))
@@ -194,7 +231,9 @@ static void write_codecs(struct writer *writer, const struct bench_sdp_media *me
         add(writer, "a=rtcp-fb:%u transport-cc\r\n", pt);
         return;
     }
-    add(writer, "a=rtpmap:%u VP8/90000\r\n", pt);
+    add(writer, "a=rtpmap:%u %s/90000\r\n", pt, media->codec == BENCH_VP9 ? "VP9" : "VP8");
+    if (media->codec == BENCH_VP9)
+        add(writer, "a=fmtp:%u profile-id=0\r\n", pt);
     add(writer, "a=rtcp-fb:%u transport-cc\r\na=rtcp-fb:%u ccm fir\r\n", pt, pt);
     add(writer, "a=rtcp-fb:%u nack\r\na=rtcp-fb:%u nack pli\r\n", pt, pt);
     if (rtx != 0)
@@ -227,6 +266,14 @@ static void write_media(struct writer *writer, const struct bench_sdp *sdp, cons
     if (media->direction != BENCH_SDP_SENDONLY || media->ssrc == 0)
         return;
     add(writer, "a=msid:- %s\r\n", media->mid);
+    if (media->rid_count > 1) {
+        for (unsigned i = 0; i < media->rid_count; i++)
+            add(writer, "a=rid:%s send\r\n", media->rids[i]);
+        for (unsigned i = 0; i < media->rid_count; i++)
+            add(writer, "%s%s", i == 0 ? "a=simulcast:send " : ";", media->rids[i]);
+        add(writer, "\r\n");
+        return;
+    }
     if (media->rtx_ssrc != 0)
         add(writer, "a=ssrc-group:FID %" PRIu32 " %" PRIu32 "\r\n", media->ssrc, media->rtx_ssrc);
     add(writer, "a=ssrc:%" PRIu32 " cname:bench\r\n", media->ssrc);

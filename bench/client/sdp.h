@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * sdp.h - as much of SDP (RFC 8866, RFC 8829) as a bench client needs: to write its offers and answers, and to read the
- * server's.
+ * sdp.h - as much of SDP (RFC 8866, RFC 8829, simulcast RFC 8853) as a bench client needs: to write its offers and
+ * answers, and to read the server's.
  *
  * Written independently of the server's own SDP code, so that each checks the other. Pure functions over text.
  */
@@ -12,12 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/media/clip.h"
 #include "sfu/transport/dtls_session.h"
 #include "sfu/transport/ice_lite.h"
 #include "sfu/wire/rtp.h"
 
 #define BENCH_SDP_MEDIA_MAX      512
 #define BENCH_SDP_CANDIDATES_MAX 16
+#define BENCH_SDP_LAYERS_MAX     3
 #define BENCH_SDP_TEXT_MAX       (640u * 1024u)
 
 enum bench_sdp_direction { BENCH_SDP_INACTIVE, BENCH_SDP_SENDONLY, BENCH_SDP_RECVONLY, BENCH_SDP_SENDRECV };
@@ -35,8 +37,11 @@ struct bench_sdp_media {
     bool rejected; /**< port 0 */
     enum bench_sdp_direction direction;
     char mid[SFU_RTP_EXT_TEXT_MAX];
-    uint8_t payload_type, rtx_payload_type; /**< of Opus or VP8, and its rtx; 0: none */
+    enum bench_codec codec;                 /**< the first that we speak */
+    uint8_t payload_type, rtx_payload_type; /**< of `codec`, and its rtx; 0: none */
     uint32_t ssrc, rtx_ssrc;                /**< 0: not said */
+    unsigned rid_count;                     /**< simulcast (RFC 8853): layers sent, or accepted; 0: none */
+    char rids[BENCH_SDP_LAYERS_MAX][SFU_RTP_EXT_TEXT_MAX];
     struct sfu_rtp_ext_map extensions;
     bool nack, pli, transport_cc; /**< rtcp-fb of payload_type */
 };
@@ -57,7 +62,8 @@ struct bench_sdp {
  * connect: no ufrag, pwd, fingerprint), BASE_ERR_FULL (too many m-sections). */
 int bench_sdp_read(const char *text, struct bench_sdp *out);
 /** Writes ours from `sdp` (ice, fingerprint, media; setup by role: actpass or active) to out[0..out_max). Sections
- * with an SSRC describe it. Returns bytes without the NUL, or 0 if it does not fit. */
+ * with an SSRC describe it, unless they are simulcast: then the layers are told apart by their rids. Returns bytes
+ * without the NUL, or 0 if it does not fit. */
 size_t bench_sdp_write(char *out, size_t out_max, const struct bench_sdp *sdp, enum bench_sdp_role role,
                        uint64_t version);
 /** The m-section with this mid, or NULL. Fast if mids are numbers that count the sections, as most servers' are. */

@@ -5,7 +5,7 @@
  *
  * A target runs already (--url), or is started by us on this machine (--server BINARY, --target janus) with ports,
  * certificate and data of its own in a folder that disappears with it. CPU and memory come from /proc of its process
- * (--pid or started by us) or from its /metrics. Threads: one owner.
+ * (--pid or started by us) or from its /metrics. Opening and preparing block; nothing else does. Threads: one owner.
  */
 #ifndef CONSILIUM_BENCH_TARGET_TARGET_H
 #define CONSILIUM_BENCH_TARGET_TARGET_H
@@ -16,6 +16,8 @@
 
 #include "bench/client/dialect.h"
 #include "bench/client/url.h"
+#include "bench/media/clip.h"
+#include "sfu/io/loop.h"
 
 #define BENCH_TARGET_ERROR_MAX 256
 
@@ -23,7 +25,7 @@ enum bench_target_kind { BENCH_TARGET_CONSILIUM, BENCH_TARGET_JANUS };
 
 struct bench_target_config {
     enum bench_target_kind kind;
-    const char *binary;       /**< starts it: path of the program ("janus": found in PATH); NULL: it runs at `url` */
+    const char *binary;       /**< starts it: path of the program, or its name in PATH; NULL: it runs at `url` */
     const char *url;          /**< https://host:port (Janus: ws://host:port); NULL if started here */
     int pid;                  /**< of a server that runs already on this machine; 0: not known */
     const char *ca_file;      /**< PEM to trust besides the system's; started by us: its own certificate */
@@ -57,15 +59,18 @@ int bench_target_open(struct bench_target **out, const struct bench_target_confi
 /** Ends what we started (SIGTERM, then SIGKILL after 5 s) and removes its folder. NULL is allowed. */
 void bench_target_close(struct bench_target *target);
 
-/** Makes rooms ready where the server needs that (Janus): names[0..count), `people` in each. Returns 0, or BASE_ERR_*
- * with one line in error. */
+/** Makes rooms ready where the server needs that (Janus): names[0..count), `people` in each, who send `codec`
+ * (BENCH_VP8 or BENCH_VP9). Returns 0, or BASE_ERR_* with one line in error. */
 int bench_target_prepare(struct bench_target *target, const char *const *names, size_t count, unsigned people,
-                         char error[BENCH_TARGET_ERROR_MAX]);
+                         enum bench_codec codec, char error[BENCH_TARGET_ERROR_MAX]);
 
 const struct bench_dialect *bench_target_dialect(const struct bench_target *target);
 const struct bench_url *bench_target_url(const struct bench_target *target);
 /** File with the certificate to trust, or NULL. */
 const char *bench_target_ca_file(const struct bench_target *target);
+bool bench_target_insecure(const struct bench_target *target);
+/** The address that its media uses ("127.0.0.1"), "" if it was not started here. */
+const char *bench_target_address(const struct bench_target *target);
 /** "consilium 0.1.0", "janus 1.1.2"; "consilium" if it does not tell. */
 const char *bench_target_version(const struct bench_target *target);
 /** The command line it was started with, or "". For reports. */
@@ -73,8 +78,12 @@ const char *bench_target_command(const struct bench_target *target);
 int bench_target_pid(const struct bench_target *target);
 /** Whether a process that we started is still there (true for others). */
 bool bench_target_alive(struct bench_target *target);
-/** What it has used so far: /proc, else the newest answer of /metrics (asked for in the background by
- * bench_target_poll_metrics(), as long as a scrape succeeds). */
+/** What it has used so far: /proc, else the newest answer of /metrics (see bench_target_poll_metrics()). */
 void bench_target_read(struct bench_target *target, struct bench_target_reading *out);
+/** Where there is no process to look at: asks for /metrics in the background, in this loop, unless a question is under
+ * way. Call it once a second; before the loop is destroyed call it with NULL. */
+void bench_target_poll_metrics(struct bench_target *target, struct sfu_loop *loop);
+/** Raises the limit of open descriptors as far as the system allows; returns it. bench_target_open() does it too. */
+uint64_t bench_raise_descriptors(void);
 
 #endif

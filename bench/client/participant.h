@@ -40,6 +40,16 @@ enum bench_participant_state {
 
 struct bench_sub;
 
+/** How a source is sent. All zeroes: VP8, one layer, filler. Clips are shared and outlive the participant; each
+ * participant begins them at a frame of its own. */
+struct bench_source_config {
+    enum bench_codec codec;                           /**< video: BENCH_VP9, else VP8 */
+    unsigned layers;                                  /**< video: simulcast, 1..3; 0: 1 */
+    const struct bench_clip *clips[BENCH_LAYERS_MAX]; /**< lowest layer first; NULL: filler */
+    const struct bench_clip *silence;                 /**< mic: what is sent while silent; NULL: clips[0] */
+    bool spread;                                      /**< as in send_stream.h */
+};
+
 struct bench_participant_config {
     const struct bench_dialect *dialect; /**< NULL: Consilium's */
     const char *room;                    /**< its name; copied; not needed where a ticket says it */
@@ -48,7 +58,9 @@ struct bench_participant_config {
     uint64_t seed;
     int64_t wall_offset_us;
     bool sources[BENCH_SOURCES]; /**< what to publish on entering */
-    uint32_t video_bps, fps;     /**< 0: 300,000 and 25 */
+    struct bench_source_config media[BENCH_SOURCES];
+    bool silent;             /**< begins so, see bench_participant_speak() */
+    uint32_t video_bps, fps; /**< of filler: 0: 300,000 and 25; each lower layer has a quarter of the bits */
     void (*send_text)(void *user, const char *text);
     void (*send_datagram)(void *user, enum bench_pc pc, const struct sfu_path *path, const uint8_t *data, size_t len);
     /** The server's candidates of a peer connection are known (again): open sockets, call bench_peer_add_pair(). */
@@ -101,9 +113,12 @@ struct bench_participant {
     char resume_token[128];
     bool resumed;
     struct bench_peer *peers[2];
-    struct bench_send_stream *sends[BENCH_SOURCES][BENCH_LAYERS_MAX]; /**< lowest layer first; [0] without simulcast */
-    bool publishing[BENCH_SOURCES];                                   /**< is, or is to be, in the newest offer */
-    char track_ids[BENCH_SOURCES][BENCH_ID_MAX];                      /**< "": not published (yet) */
+    /** Lowest layer first; [0] without simulcast, whatever `layer` its configuration says. Those which the server
+     * declines end with its answer, before they have sent anything. */
+    struct bench_send_stream *sends[BENCH_SOURCES][BENCH_LAYERS_MAX];
+    bool publishing[BENCH_SOURCES]; /**< is, or is to be, in the newest offer */
+    bool simulcast_declined;        /**< several layers were offered, the server wanted one: the highest is sent */
+    char track_ids[BENCH_SOURCES][BENCH_ID_MAX]; /**< "": not published (yet) */
     unsigned other_count, other_capacity;
     struct bench_other **others;
     unsigned sub_count;
@@ -151,6 +166,9 @@ void bench_participant_publish(struct bench_participant *who, uint64_t now_us);
 /** Starts or stops sharing the screen. Its streams stay in `sends` when it stops, paused, and go on where they were
  * when it starts again: their counters only grow. Returns 0, or BASE_ERR_NOMEM (nothing changed). */
 int bench_participant_share(struct bench_participant *who, bool on, uint64_t now_us);
+
+/** Begins or ends to speak: the microphone's clip changes, or the level of its filler. */
+void bench_participant_speak(struct bench_participant *who, bool on);
 
 /** Looks. NULL: not there. */
 const struct bench_other *bench_participant_other(const struct bench_participant *who, const char *id);

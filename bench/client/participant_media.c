@@ -10,43 +10,116 @@
 
 enum {
     PT_OPUS = 109,
-    PT_VP8 = 100,
-    PT_RTX = 101,
+    PT_VP8 = 100, /* + 1: its rtx */
+    PT_VP9 = 102,
+    EXT_SEND_TIME = 3,
     EXT_MID = 4,
-    EXT_LEVEL = 10,
     EXT_TRANSPORT_CC = 5,
-    EXT_SEND_TIME = 3
+    EXT_LEVEL = 10,
+    EXT_RID = 11,
+    EXT_RRID = 12,
+    LEVEL_SPEECH = 30,
+    LEVEL_SILENCE = 127
 };
 
 /* ---- sources -------------------------------------------------------------------------------------------------- */
 
-int bench_participant_add_source(struct bench_participant *who, enum bench_source source, uint64_t now_us)
+static void map_extensions(struct sfu_rtp_ext_map *map, bool video, bool simulcast)
 {
+    sfu_rtp_ext_map_set(map, SFU_RTP_EXT_MID, EXT_MID);
+    sfu_rtp_ext_map_set(map, SFU_RTP_EXT_TRANSPORT_CC, EXT_TRANSPORT_CC);
+    if (video)
+        sfu_rtp_ext_map_set(map, SFU_RTP_EXT_ABS_SEND_TIME, EXT_SEND_TIME);
+    else
+        sfu_rtp_ext_map_set(map, SFU_RTP_EXT_AUDIO_LEVEL, EXT_LEVEL);
+    if (simulcast) {
+        sfu_rtp_ext_map_set(map, SFU_RTP_EXT_RID, EXT_RID);
+        sfu_rtp_ext_map_set(map, SFU_RTP_EXT_RRID, EXT_RRID);
+    }
+}
+
+/* What all layers of a source have in common. */
+static struct bench_send_config describe_source(struct bench_participant *who, enum bench_source source,
+                                                uint64_t now_us)
+{
+    const struct bench_source_config *media = &who->config.media[source];
     bool video = source != BENCH_MIC;
-    uint32_t ssrc = (uint32_t)base_prng_next(&who->random) | 2;
+    uint8_t pt = media->codec == BENCH_VP9 ? PT_VP9 : PT_VP8;
     struct bench_send_config config = {.video = video,
+                                       .codec = video ? (pt == PT_VP9 ? BENCH_VP9 : BENCH_VP8) : BENCH_OPUS,
                                        .publisher = who->config.number,
                                        .stream = source,
-                                       .ssrc = ssrc & ~1u,
-                                       .rtx_ssrc = video ? ssrc | 1 : 0,
-                                       .payload_type = video ? PT_VP8 : PT_OPUS,
-                                       .rtx_payload_type = video ? PT_RTX : 0,
-                                       .first_seq = (uint16_t)base_prng_next(&who->random) & 0x7FFF,
-                                       .first_timestamp_ts = (uint32_t)base_prng_next(&who->random),
-                                       .first_picture_id = (uint16_t)base_prng_next(&who->random),
-                                       .bitrate_bps = who->config.video_bps != 0 ? who->config.video_bps : 300000,
+                                       .payload_type = video ? pt : PT_OPUS,
+                                       .rtx_payload_type = video ? (uint8_t)(pt + 1) : 0,
+                                       .spread = media->spread,
+                                       .first_content = (uint32_t)base_prng_next(&who->random) >> 8,
                                        .fps = who->config.fps != 0 ? who->config.fps : 25,
                                        .start_us = now_us + base_prng_next(&who->random) % 40000};
     snprintf(config.mid, sizeof config.mid, "%d", (int)source);
-    sfu_rtp_ext_map_set(&config.extensions, SFU_RTP_EXT_MID, EXT_MID);
-    sfu_rtp_ext_map_set(&config.extensions, SFU_RTP_EXT_TRANSPORT_CC, EXT_TRANSPORT_CC);
-    if (video)
-        sfu_rtp_ext_map_set(&config.extensions, SFU_RTP_EXT_ABS_SEND_TIME, EXT_SEND_TIME);
-    else
-        sfu_rtp_ext_map_set(&config.extensions, SFU_RTP_EXT_AUDIO_LEVEL, EXT_LEVEL);
-    who->sends[source][0] = bench_peer_add_send(who->peers[BENCH_PUBLISH], &config);
-    who->publishing[source] = who->sends[source][0] != NULL;
-    return who->sends[source][0] != NULL ? 0 : BASE_ERR_NOMEM;
+    map_extensions(&config.extensions, video, video && media->layers > 1);
+    return config;
+}
+
+/* `layer` of `layers`; the names are those that browsers' applications use. */
+static void describe_layer(struct bench_participant *who, enum bench_source source, unsigned layer, unsigned layers,
+                           struct bench_send_config *config)
+{
+    static const char *const rids[BENCH_LAYERS_MAX] = {"q", "h", "f"};
+    const struct bench_clip *clip = who->config.media[source].clips[layer];
+    uint32_t ssrc = (uint32_t)base_prng_next(&who->random) | 2, bps = who->config.video_bps;
+    if (source == BENCH_MIC && who->config.silent && who->config.media[source].silence != NULL)
+        clip = who->config.media[source].silence;
+    config->layer = (uint8_t)layer;
+    config->ssrc = ssrc & ~1u;
+    config->rtx_ssrc = config->video ? ssrc | 1 : 0;
+    config->first_seq = (uint16_t)base_prng_next(&who->random) & 0x7FFF;
+    config->first_timestamp_ts = (uint32_t)base_prng_next(&who->random);
+    config->first_picture_id = (uint16_t)base_prng_next(&who->random);
+    config->bitrate_bps = (bps != 0 ? bps : 300000) >> (2 * (layers - 1 - layer));
+    config->clip = clip;
+    if (clip != NULL && config->video)
+        config->fps = clip->config.fps;
+    config->rid[0] = 0;
+    if (layers > 1)
+        snprintf(config->rid, sizeof config->rid, "%s", rids[BENCH_LAYERS_MAX - layers + layer]);
+}
+
+static void end_layer(struct bench_participant *who, enum bench_source source, int layer)
+{
+    if (who->sends[source][layer] != NULL)
+        bench_peer_remove_send(who->peers[BENCH_PUBLISH], who->sends[source][layer]);
+    who->sends[source][layer] = NULL;
+}
+
+int bench_participant_add_source(struct bench_participant *who, enum bench_source source, uint64_t now_us)
+{
+    unsigned layers = who->config.media[source].layers;
+    struct bench_send_config config = describe_source(who, source, now_us);
+    if (layers == 0 || !config.video)
+        layers = 1;
+    for (unsigned layer = 0; layer < layers && layer < BENCH_LAYERS_MAX; layer++) {
+        describe_layer(who, source, layer, layers, &config);
+        who->sends[source][layer] = bench_peer_add_send(who->peers[BENCH_PUBLISH], &config);
+        if (who->sends[source][layer] == NULL) {
+            while (layer-- > 0)
+                end_layer(who, source, (int)layer);
+            return BASE_ERR_NOMEM;
+        }
+    }
+    who->publishing[source] = true;
+    if (source == BENCH_MIC && who->config.silent)
+        bench_participant_speak(who, false);
+    return 0;
+}
+
+void bench_participant_speak(struct bench_participant *who, bool on)
+{
+    struct bench_send_stream *mic = who->sends[BENCH_MIC][0];
+    const struct bench_source_config *media = &who->config.media[BENCH_MIC];
+    if (mic == NULL)
+        return;
+    bench_send_stream_set_level(mic, on ? LEVEL_SPEECH : LEVEL_SILENCE, on);
+    bench_send_stream_set_clip(mic, on || media->silence == NULL ? media->clips[0] : media->silence);
 }
 
 int bench_participant_share(struct bench_participant *who, bool on, uint64_t now_us)
@@ -97,12 +170,17 @@ char *bench_participant_offer(struct bench_participant *who)
         *media =
             (struct bench_sdp_media){.video = config->video,
                                      .direction = who->publishing[source] ? BENCH_SDP_SENDONLY : BENCH_SDP_INACTIVE,
+                                     .codec = config->codec,
                                      .payload_type = config->payload_type,
                                      .rtx_payload_type = config->rtx_payload_type,
                                      .ssrc = config->ssrc,
                                      .rtx_ssrc = config->rtx_ssrc,
                                      .extensions = config->extensions};
         memcpy(media->mid, config->mid, sizeof media->mid);
+        for (int layer = 0; layer < BENCH_LAYERS_MAX && who->sends[source][1] != NULL; layer++)
+            if (who->sends[source][layer] != NULL)
+                memcpy(media->rids[media->rid_count++], bench_send_stream_config(who->sends[source][layer])->rid,
+                       sizeof media->rids[0]);
     }
     char *text = NULL;
     if (sdp->media_count != 0 &&
@@ -112,17 +190,69 @@ char *bench_participant_offer(struct bench_participant *who)
     return text;
 }
 
-static void check_answer(struct bench_participant *who, struct bench_sdp *sdp)
+static bool accepts(const struct bench_sdp_media *media, const char *rid)
+{
+    for (unsigned i = 0; i < media->rid_count; i++)
+        if (strcmp(media->rids[i], rid) == 0)
+            return true;
+    return false;
+}
+
+/* Simulcast was offered: ends the layers that the server does not take, and closes the ranks. */
+static void keep_accepted_layers(struct bench_participant *who, enum bench_source source,
+                                 const struct bench_sdp_media *media)
+{
+    int highest = BENCH_LAYERS_MAX - 1, kept = 0;
+    while (highest > 0 && who->sends[source][highest] == NULL)
+        highest--;
+    if (highest == 0)
+        return;
+    who->simulcast_declined = who->simulcast_declined || media->rid_count == 0;
+    for (int layer = 0; layer <= highest; layer++) {
+        struct bench_send_stream *stream = who->sends[source][layer];
+        bool keep = media->rid_count == 0 ? layer == highest : accepts(media, bench_send_stream_config(stream)->rid);
+        if (!keep) {
+            end_layer(who, source, layer);
+            continue;
+        }
+        who->sends[source][layer] = NULL;
+        who->sends[source][kept++] = stream;
+    }
+    if (kept == 0)
+        bench_participant_problem(who, "the answer accepts layers that were not offered");
+}
+
+/* Extensions that the answer leaves out are not written (RFC 8285 section 6). */
+static void keep_accepted_extensions(struct bench_participant *who, enum bench_source source,
+                                     const struct bench_sdp_media *media)
+{
+    struct sfu_rtp_ext_map map = {0};
+    for (int kind = 1; kind < SFU_RTP_EXT_KIND_COUNT; kind++) {
+        unsigned id = bench_send_stream_config(who->sends[source][0])->extensions.id_of[kind];
+        if (id != 0 && media->extensions.id_of[kind] == id)
+            sfu_rtp_ext_map_set(&map, (enum sfu_rtp_ext_kind)kind, id);
+    }
+    for (int layer = 0; layer < BENCH_LAYERS_MAX; layer++)
+        if (who->sends[source][layer] != NULL)
+            bench_send_stream_set_extensions(who->sends[source][layer], &map);
+}
+
+static void take_answer(struct bench_participant *who, struct bench_sdp *sdp)
 {
     for (int source = 0; source < BENCH_SOURCES; source++) {
-        if (!who->publishing[source])
+        if (!who->publishing[source] || who->sends[source][0] == NULL)
             continue;
         const struct bench_send_config *config = bench_send_stream_config(who->sends[source][0]);
         const struct bench_sdp_media *media = bench_sdp_by_mid(sdp, config->mid);
-        if (media == NULL || media->rejected || media->direction != BENCH_SDP_RECVONLY)
+        if (media == NULL || media->rejected || media->direction != BENCH_SDP_RECVONLY) {
             bench_participant_problem(who, "the answer declines a source");
-        else if (media->payload_type != config->payload_type)
+        } else if (media->payload_type != config->payload_type || media->codec != config->codec) {
             bench_participant_problem(who, "the answer has another codec");
+        } else {
+            keep_accepted_layers(who, (enum bench_source)source, media);
+            if (who->sends[source][0] != NULL)
+                keep_accepted_extensions(who, (enum bench_source)source, media);
+        }
     }
 }
 
@@ -134,7 +264,7 @@ int bench_participant_on_answer(struct bench_participant *who, const char *text)
         free(sdp);
         return BASE_ERR_MALFORMED;
     }
-    check_answer(who, sdp);
+    take_answer(who, sdp);
     bench_peer_set_dtls_server(who->peers[BENCH_PUBLISH], strcmp(sdp->setup, "active") == 0);
     bench_peer_start(who->peers[BENCH_PUBLISH], &who->local[BENCH_PUBLISH], &sdp->ice, sdp->fingerprint, who->now_us);
     who->config.on_candidates(who->config.user, BENCH_PUBLISH, sdp);
@@ -160,6 +290,7 @@ static void add_sub(struct bench_participant *who, struct bench_sub *sub, const 
     sub->source = track->source;
     sub->ssrc = media->ssrc;
     struct bench_receive_config config = {.video = media->video,
+                                          .codec = media->codec,
                                           .ssrc = media->ssrc,
                                           .rtx_ssrc = media->rtx_ssrc,
                                           .payload_type = media->payload_type,

@@ -90,6 +90,11 @@ void bench_send_stream_set_clip(struct bench_send_stream *stream, const struct b
     stream->want_key_frame = true;
 }
 
+void bench_send_stream_set_extensions(struct bench_send_stream *stream, const struct sfu_rtp_ext_map *map)
+{
+    stream->config.extensions = *map;
+}
+
 static uint32_t timestamp_at(const struct bench_send_stream *stream, uint64_t now_us)
 {
     uint32_t clock_hz = stream->config.video ? 90000 : 48000;

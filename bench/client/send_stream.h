@@ -88,6 +88,8 @@ void bench_send_stream_destroy(struct bench_send_stream *stream);
  * on. Audio: from its beginning; video: with a key frame. The old clip must stay as long as the stream does (packets of
  * it may be asked for again). */
 void bench_send_stream_set_clip(struct bench_send_stream *stream, const struct bench_clip *clip);
+/** What the answer left of the header extensions: written from the next packet on. */
+void bench_send_stream_set_extensions(struct bench_send_stream *stream, const struct sfu_rtp_ext_map *map);
 
 uint64_t bench_send_stream_deadline_us(const struct bench_send_stream *stream);
 /** Sends all frames that are due. After a long pause it goes on from now: nothing is made up for. */

@@ -19,6 +19,9 @@
 #define text_of bench_text_of
 #define PLUGIN  "janus.plugin.videoroom"
 
+#define NO_SUCH_FEED 428 /* JANUS_VIDEOROOM_ERROR_NO_SUCH_FEED */
+#define REFUSALS_MAX 20
+
 enum handle { PUBLISHER, SUBSCRIBER };
 
 enum subscription {
@@ -34,6 +37,9 @@ struct words {
     json_int_t session, handles[2];
     enum subscription subscription;
     json_int_t private_id;
+    bool subscribed;  /* the subscriber's handle has joined */
+    unsigned refused; /* requests in a row that named a feed which had just left */
+    json_t *gone;     /* feeds that we subscribed to and that have left: {"feed": id} */
     bool leaving;
 };
 
@@ -46,12 +52,17 @@ static struct words *words_of(const struct bench_participant *who)
 
 static int create(struct bench_participant *who)
 {
-    who->words = calloc(1, sizeof(struct words));
-    return who->words != NULL ? 0 : BASE_ERR_NOMEM;
+    struct words *words = calloc(1, sizeof *words);
+    if (words == NULL)
+        return BASE_ERR_NOMEM;
+    words->gone = json_array();
+    who->words = words;
+    return 0;
 }
 
 static void destroy(struct bench_participant *who)
 {
+    json_decref(words_of(who)->gone);
     free(who->words);
     who->words = NULL;
 }
@@ -91,7 +102,9 @@ static uint64_t request(struct bench_participant *who, enum handle handle, json_
 static void on_open(struct bench_participant *who, const char *ticket)
 {
     (void)ticket;
-    memset(words_of(who), 0, sizeof(struct words));
+    struct words *words = words_of(who);
+    json_array_clear(words->gone);
+    *words = (struct words){.gone = words->gone};
     bench_participant_forget_others(who);
     say(who, 'c', json_pack("{s:s}", "janus", "create"));
 }
@@ -168,6 +181,8 @@ static json_t *stream_of(const struct bench_other *other, unsigned track)
 /* Lists what we should get and do not, and the other way round. */
 static void collect(struct bench_participant *who, json_t *more, json_t *less)
 {
+    json_array_extend(less, words_of(who)->gone);
+    json_array_clear(words_of(who)->gone);
     for (unsigned i = 0; i < who->other_count; i++) {
         struct bench_other *other = who->others[i];
         for (unsigned t = 0; t < other->track_count; t++) {
@@ -188,7 +203,7 @@ static bool anything_to_collect(const struct bench_participant *who)
         for (unsigned t = 0; t < who->others[i]->track_count; t++)
             if (who->others[i]->tracks[t].asked != who->others[i]->tracks[t].there)
                 return true;
-    return false;
+    return json_array_size(words_of(who)->gone) != 0;
 }
 
 static void update_subscription(struct bench_participant *who)
@@ -259,6 +274,8 @@ static void on_subscription(struct bench_participant *who, const json_t *data, c
     if (answer != NULL) {
         request(who, SUBSCRIBER, json_pack("{s:s}", "request", "start"), "answer", answer);
         words->subscription = SUB_ANSWERED;
+        words->subscribed = true;
+        words->refused = 0;
     }
     free(answer);
     free(tracks);
@@ -302,8 +319,30 @@ static void on_publishers(struct bench_participant *who, const json_t *list)
 static void on_gone(struct bench_participant *who, const char *id)
 {
     struct bench_other *other = bench_participant_find_other(who, id);
-    if (other != NULL) /* said twice of who published: unpublished, leaving */
-        bench_participant_remove_other(who, other);
+    bool asked = false;
+    if (other == NULL)
+        return; /* said twice of who published: unpublished, leaving */
+    for (unsigned t = 0; t < other->track_count; t++)
+        asked = asked || other->tracks[t].asked;
+    if (asked) /* Janus mostly does it by itself, but not always */
+        json_array_append_new(words_of(who)->gone, json_pack("{s:s}", "feed", id));
+    bench_participant_remove_other(who, other);
+}
+
+/* A feed that left while we asked for it makes Janus refuse all of the request: ask again for what we do not get. */
+static bool ask_again(struct bench_participant *who, const json_t *data)
+{
+    struct words *words = words_of(who);
+    if (json_integer_value(json_object_get(data, "error_code")) != NO_SUCH_FEED || words->subscription != SUB_ASKED ||
+        ++words->refused > REFUSALS_MAX)
+        return false;
+    for (unsigned i = 0; i < who->other_count; i++)
+        for (unsigned t = 0; t < who->others[i]->track_count; t++)
+            who->others[i]->tracks[t].asked =
+                bench_participant_sub(who, who->others[i]->id, who->others[i]->tracks[t].source) != NULL;
+    words->subscription = words->subscribed ? SUB_READY : SUB_ATTACHED;
+    update_subscription(who);
+    return true;
 }
 
 static void on_plugin_error(struct bench_participant *who, const json_t *data)
@@ -353,14 +392,16 @@ static void on_event(struct bench_participant *who, const json_t *message)
     const json_t *jsep = json_object_get(message, "jsep");
     json_int_t sender = json_integer_value(json_object_get(message, "sender"));
     const char *sdp = jsep != NULL ? text_of(jsep, "sdp") : NULL;
-    if (json_object_get(data, "error_code") != NULL)
-        on_plugin_error(who, data);
-    else if (sender == words->handles[PUBLISHER])
+    if (json_object_get(data, "error_code") != NULL) {
+        if (sender != words->handles[SUBSCRIBER] || !ask_again(who, data))
+            on_plugin_error(who, data);
+    } else if (sender == words->handles[PUBLISHER]) {
         on_publisher_event(who, data, sdp);
-    else if (sender == words->handles[SUBSCRIBER])
+    } else if (sender == words->handles[SUBSCRIBER]) {
         on_subscriber_event(who, data, sdp);
-    else
+    } else {
         bench_participant_problem(who, "an event of nobody");
+    }
 }
 
 /* The answer to what was said to Janus itself. */

@@ -162,6 +162,7 @@ char *bench_participant_offer(struct bench_participant *who)
         return NULL;
     struct bench_sdp *sdp = &scratch->sdp;
     describe_ourselves(who, BENCH_PUBLISH, sdp);
+    sdp->reduced_size = true;
     for (int source = 0; source < BENCH_SOURCES; source++) {
         if (who->sends[source][0] == NULL)
             continue;
@@ -265,6 +266,7 @@ int bench_participant_on_answer(struct bench_participant *who, const char *text)
         return BASE_ERR_MALFORMED;
     }
     take_answer(who, sdp);
+    bench_peer_set_compound_rtcp(who->peers[BENCH_PUBLISH], !sdp->reduced_size);
     bench_peer_set_dtls_server(who->peers[BENCH_PUBLISH], strcmp(sdp->setup, "active") == 0);
     bench_peer_start(who->peers[BENCH_PUBLISH], &who->local[BENCH_PUBLISH], &sdp->ice, sdp->fingerprint, who->now_us);
     who->config.on_candidates(who->config.user, BENCH_PUBLISH, sdp);
@@ -426,6 +428,7 @@ char *bench_participant_on_offer(struct bench_participant *who, const char *text
     merge_extensions(who, &scratch->sdp);
     struct bench_peer *peer = who->peers[BENCH_SUBSCRIBE];
     if (strcmp(bench_peer_ice(peer)->remote.ufrag, scratch->sdp.ice.ufrag) != 0) { /* the first, or an ICE restart */
+        bench_peer_set_compound_rtcp(peer, !scratch->sdp.reduced_size);
         bench_peer_start(peer, &who->local[BENCH_SUBSCRIBE], &scratch->sdp.ice, scratch->sdp.fingerprint, who->now_us);
         who->config.on_candidates(who->config.user, BENCH_SUBSCRIBE, &scratch->sdp);
     }

@@ -111,6 +111,11 @@ void bench_peer_set_dtls_server(struct bench_peer *peer, bool server)
     peer->dtls_server = server;
 }
 
+void bench_peer_set_compound_rtcp(struct bench_peer *peer, bool compound)
+{
+    peer->compound_rtcp = compound;
+}
+
 int bench_peer_start(struct bench_peer *peer, const struct sfu_ice_credentials *local,
                      const struct sfu_ice_credentials *remote, const uint8_t *fingerprint, uint64_t now_us)
 {

@@ -63,6 +63,9 @@ void bench_peer_close(struct bench_peer *peer);
 
 /** Before the first _start: the server is DTLS client (its answer says a=setup:active), we wait for it. */
 void bench_peer_set_dtls_server(struct bench_peer *peer, bool server);
+/** The server does not take RTCP of reduced size (RFC 5506; no a=rtcp-rsize): each stream's messages travel in compound
+ * packets of their own, behind a report. */
+void bench_peer_set_compound_rtcp(struct bench_peer *peer, bool compound);
 /** The server's ICE credentials and fingerprint (32 bytes) from its SDP: connects, or restarts ICE if it was connected
  * (then the fingerprint is not used again; `local`: our new credentials, or NULL to keep ours). Returns 0 or
  * BASE_ERR_NOMEM / BASE_ERR_CRYPTO. */

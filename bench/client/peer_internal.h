@@ -22,7 +22,7 @@ struct bench_peer {
     enum sfu_srtp_profile profile;
     struct bench_ice ice;
     struct sfu_dtls_session *dtls;
-    bool dtls_server;
+    bool dtls_server, compound_rtcp;
     struct sfu_srtp_session *srtp_out, *srtp_in;
     uint32_t own_ssrc; /* sender of feedback when we send no media */
     uint16_t next_transport_seq;

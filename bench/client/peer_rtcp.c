@@ -151,6 +151,8 @@ static void write_sender_reports(struct bench_peer *peer, uint64_t now_us, struc
         out->used += sfu_rtcp_write_sr(at, left, &sr, NULL, 0);
         at = out->bytes + out->used;
         out->used += sfu_rtcp_write_sdes_cname(at, BENCH_RTCP_MAX_BYTES - out->used, sr.ssrc, peer->cname);
+        if (peer->compound_rtcp)
+            flush(peer, out);
     }
 }
 
@@ -161,12 +163,15 @@ static void write_receiver_reports(struct bench_peer *peer, uint64_t now_us, str
     for (unsigned i = 0; i < peer->receive_count; i++) {
         if (bench_receive_stream_report(peer->receives[i], now_us, &blocks[count]))
             count++;
-        if (count == 0 || (count < SFU_RTCP_REPORT_BLOCKS_MAX && i + 1 < peer->receive_count))
+        bool last = i + 1 == peer->receive_count || peer->compound_rtcp;
+        if (count == 0 || (count < SFU_RTCP_REPORT_BLOCKS_MAX && !last))
             continue;
         size_t left;
         uint8_t *at = room(peer, out, 8 + 24 * count, &left);
         out->used += sfu_rtcp_write_rr(at, left, peer->own_ssrc, blocks, count);
         count = 0;
+        if (peer->compound_rtcp)
+            flush(peer, out);
     }
 }
 
@@ -175,6 +180,17 @@ void bench_peer_receive_due(struct bench_peer *peer, const struct bench_receive_
     uint64_t deadline_us = bench_receive_stream_deadline_us(stream);
     if (deadline_us < peer->receives_due_us)
         peer->receives_due_us = deadline_us;
+}
+
+/* RFC 3550 section 6.1: a compound packet begins with a report. This one is about the stream that the rest is about:
+ * there are servers that look no further to find out whom it concerns. */
+static void begin_compound(struct bench_peer *peer, struct bench_receive_stream *stream, uint64_t now_us,
+                           struct rtcp_out *out)
+{
+    struct sfu_rtcp_report_block block = {.ssrc = bench_receive_stream_config(stream)->ssrc};
+    flush(peer, out);
+    (void)bench_receive_stream_report(stream, now_us, &block);
+    out->used = sfu_rtcp_write_rr(out->bytes, BENCH_RTCP_MAX_BYTES, peer->own_ssrc, &block, 1);
 }
 
 static void write_feedback(struct bench_peer *peer, uint64_t now_us, struct rtcp_out *out)
@@ -195,6 +211,8 @@ static void write_feedback(struct bench_peer *peer, uint64_t now_us, struct rtcp
         uint16_t seqs[64];
         bool want_key_frame = false;
         size_t count = bench_receive_stream_poll(stream, now_us, seqs, 64, &want_key_frame);
+        if (peer->compound_rtcp && (count != 0 || want_key_frame))
+            begin_compound(peer, stream, now_us, out);
         if (count != 0) {
             uint8_t *at = room(peer, out, 12 + 4 * count, &left);
             out->used += sfu_rtcp_write_nack(at, left, peer->own_ssrc, ssrc, seqs, (unsigned)count);

@@ -160,6 +160,8 @@ static int read_attribute(struct bench_sdp *sdp, const char *line)
         copy(sdp->ice.pwd, sizeof sdp->ice.pwd, rest);
     if (strcmp(line, "ice-lite") == 0)
         sdp->ice_lite = true;
+    if (strcmp(line, "rtcp-rsize") == 0)
+        sdp->reduced_size = true;
     if (starts(line, "setup:", &rest))
         copy(sdp->setup, sizeof sdp->setup, rest);
     if (starts(line, "fingerprint:", &rest))
@@ -261,7 +263,7 @@ static void write_media(struct writer *writer, const struct bench_sdp *sdp, cons
         if (media->extensions.id_of[kind] != 0)
             add(writer, "a=extmap:%u %s\r\n", media->extensions.id_of[kind],
                 sfu_rtp_ext_uri((enum sfu_rtp_ext_kind)kind));
-    add(writer, "a=%s\r\na=rtcp-mux\r\na=rtcp-rsize\r\n", directions[media->direction]);
+    add(writer, "a=%s\r\na=rtcp-mux\r\n%s", directions[media->direction], sdp->reduced_size ? "a=rtcp-rsize\r\n" : "");
     write_codecs(writer, media);
     if (media->direction != BENCH_SDP_SENDONLY || media->ssrc == 0)
         return;

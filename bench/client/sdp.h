@@ -49,6 +49,7 @@ struct bench_sdp_media {
 struct bench_sdp {
     struct sfu_ice_credentials ice;
     bool ice_lite;
+    bool reduced_size; /**< a=rtcp-rsize somewhere; written in answers only then */
     char setup[12];
     bool has_fingerprint;
     uint8_t fingerprint[SFU_DTLS_FINGERPRINT_BYTES];

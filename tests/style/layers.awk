@@ -15,7 +15,7 @@ BEGIN {
     may["bench/media"] = "base"
     may["bench/client"] = "base sfu/wire sfu/media sfu/transport sfu/io bench/media"
     may["bench/scenario"] = "base bench/media bench/client/network_profile.h"
-    may["bench/target"] = "base bench/client"
+    may["bench/target"] = "base bench/media bench/client sfu/io"
     may["bench/report"] = "base bench/client/histogram.h"
     may["bench/run"] = "base bench/media bench/client bench/scenario bench/target bench/report sfu/io"
     may["bench"] = "base bench/media bench/client bench/scenario bench/target bench/report bench/run"

@@ -9,7 +9,7 @@
 #include "bench/report/json_value.h"
 #include "bench/report/text.h"
 
-#define SERVER_FULL 0.9 /* of its cores */
+#define SERVER_FULL 0.9 /* of its cores, or of one for a thread */
 
 bool bench_capacity_step_passed(const struct bench_capacity_step *step)
 {
@@ -43,6 +43,8 @@ static enum bench_capacity_saturated saturated(const struct bench_capacity_repor
     double cores = bench_result_server_cores(result);
     if (result->generator_saturated)
         return BENCH_SATURATED_GENERATOR;
+    if (result->server_thread[0] != '\0' && result->server_thread_cores >= SERVER_FULL)
+        return BENCH_SATURATED_SERVER; /* more cores would not help: a room lives on one thread */
     if (result->server_socket_drops > 0 || (report->server_cores > 0 && cores >= SERVER_FULL * report->server_cores))
         return BENCH_SATURATED_SERVER;
     return BENCH_SATURATED_NONE;

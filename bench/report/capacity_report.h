@@ -32,7 +32,7 @@ struct bench_capacity_report {
 
 enum bench_capacity_saturated {
     BENCH_SATURATED_NONE,      /**< neither side was at its end, or it is not known */
-    BENCH_SATURATED_SERVER,    /**< 90 % of its cores, or its sockets dropped */
+    BENCH_SATURATED_SERVER,    /**< 90 % of its cores, or of one by a single thread, or its sockets dropped */
     BENCH_SATURATED_GENERATOR, /**< our own: the failing step does not count */
 };
 

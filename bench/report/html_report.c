@@ -197,6 +197,9 @@ static void cost(FILE *out, const struct bench_result *result)
     if (result->server_threads > 0)
         bench_html_rowf(out, "Server", "%s threads; its sockets dropped %s datagrams",
                         bench_text_count(result->server_threads).s, bench_text_count(result->server_socket_drops).s);
+    if (result->server_thread[0] != '\0')
+        bench_html_rowf(out, "Busiest thread of the server", "%s: %s", result->server_thread,
+                        bench_text_number(result->server_thread_cores, 2, "cores").s);
     bench_html_rowf(out, "Generator", "%s%s; %s, late by p99 %s, at most %s; its sockets dropped %s datagrams",
                     result->generator_saturated ? "saturated: " : "kept up",
                     result->generator_saturated ? result->generator_why : "",

@@ -136,13 +136,16 @@ static json_t *server(const struct bench_result *result)
     bool cpu = result->has_server_cpu, memory = result->has_server_memory;
     /* threads and drops come from /proc; a server known by its /metrics only tells neither */
     bool proc = cpu && result->server_threads > 0;
-    return json_pack("{so so so so so so so so}", "cpu_us", bench_json_count(cpu, result->server_cpu_us), "cpu_cores",
-                     real_or_null(bench_result_server_cores(result)), "cpu_us_per_delivered_packet",
+    bool thread = result->server_thread[0] != '\0';
+    return json_pack("{so so so so so so so so so so}", "cpu_us", bench_json_count(cpu, result->server_cpu_us),
+                     "cpu_cores", real_or_null(bench_result_server_cores(result)), "cpu_us_per_delivered_packet",
                      real_or_null(bench_result_cost_us(result)), "memory_start_bytes",
                      bench_json_count(memory, result->server_memory_start_bytes), "memory_peak_bytes",
                      bench_json_count(memory, result->server_memory_peak_bytes), "memory_end_bytes",
                      bench_json_count(memory, result->server_memory_end_bytes), "threads",
-                     bench_json_count(proc, result->server_threads), "socket_drops",
+                     bench_json_count(proc, result->server_threads), "busiest_thread",
+                     thread ? bench_json_text(result->server_thread) : json_null(), "busiest_thread_cores",
+                     bench_json_real(thread, result->server_thread_cores), "socket_drops",
                      bench_json_count(proc, result->server_socket_drops));
 }
 

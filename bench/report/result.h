@@ -105,6 +105,8 @@ struct bench_result {
     bool has_server_cpu, has_server_memory;
     uint64_t server_cpu_us; /**< in the measured part */
     uint64_t server_memory_start_bytes, server_memory_peak_bytes, server_memory_end_bytes, server_threads;
+    char server_thread[16];       /**< the busiest of its threads in the measured part; "": not known */
+    double server_thread_cores;   /**< CPU of that one: 1 is all that a thread can have */
     uint64_t server_socket_drops; /**< datagrams the server's own sockets dropped */
     uint64_t generator_cpu_us;
     struct bench_histogram generator_late; /**< how late our loop did what was due */

@@ -159,6 +159,9 @@ static void cost(FILE *out, const struct bench_result *result)
         bench_text_number(bench_result_server_cores(result), 2, "cores").s,
         result->server_threads > 0 ? bench_text_count(result->server_threads).s : "-",
         result->has_server_cpu ? bench_text_count(result->server_socket_drops).s : "-");
+    if (result->server_thread[0] != '\0')
+        row(out, "", "busiest thread %s: %s", result->server_thread,
+            bench_text_number(result->server_thread_cores, 2, "cores").s);
     if (result->has_server_memory)
         row(out, "", "memory %s at the start, %s at most, %s at the end",
             bench_text_memory(result->server_memory_start_bytes).s,

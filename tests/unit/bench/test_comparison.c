@@ -212,6 +212,12 @@ T_TEST(the_last_good_load_and_what_broke)
     search.server_cores = 2;
     bench_capacity_outcome(&search, &outcome);
     T_EQ(outcome.saturated, BENCH_SATURATED_NONE);
+    struct bench_result *bad = (struct bench_result *)(uintptr_t)steps[4].result;
+    snprintf(bad->server_thread, sizeof bad->server_thread, "worker 0");
+    bad->server_thread_cores = 0.93; /* one of its threads is at its end, whatever the cores do */
+    bench_capacity_outcome(&search, &outcome);
+    T_EQ(outcome.saturated, BENCH_SATURATED_SERVER);
+    bad->server_thread[0] = 0;
 }
 
 T_TEST(a_good_load_above_a_bad_one_is_not_the_limit)

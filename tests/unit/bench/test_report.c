@@ -141,6 +141,8 @@ T_TEST(json_says_null_for_what_is_not_known)
                                           "server.cpu_us_per_delivered_packet",
                                           "server.memory_peak_bytes",
                                           "server.threads",
+                                          "server.busiest_thread",
+                                          "server.busiest_thread_cores",
                                           "server.socket_drops",
                                           "media.audio.loss_share",
                                           "media.all.delay.p50_us",

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/compare.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+
+void bench_compare_name(char *out, size_t out_max, const struct bench_scenario *scenario)
+{
+    if (scenario->kind == BENCH_SCENARIO_TELECONSULTATION)
+        snprintf(out, out_max, "%u teleconsultations", scenario->rooms);
+    else if (scenario->kind == BENCH_SCENARIO_RCP && scenario->rooms == 1)
+        snprintf(out, out_max, "room of %u", scenario->people);
+    else if (scenario->kind == BENCH_SCENARIO_RCP)
+        snprintf(out, out_max, "%u rooms of %u", scenario->rooms, scenario->people);
+    else if (scenario->rooms == 1)
+        snprintf(out, out_max, "webinar 1 to %u", scenario->people - 1);
+    else
+        snprintf(out, out_max, "%u webinars 1 to %u", scenario->rooms, scenario->people - 1);
+}
+
+static bool stopped(const struct bench_compare_config *config)
+{
+    return config->stop != NULL && *config->stop != 0;
+}
+
+static void tell(const struct bench_compare_config *config, const struct bench_compare *compare,
+                 const struct bench_compare_scenario *scenario, unsigned round, const struct bench_compare_run *run)
+{
+    char line[640], about[BENCH_RESULT_TEXT + 32];
+    if (config->say == NULL)
+        return;
+    double cost = bench_result_cost_us(run->result);
+    if (!bench_result_counts(run->result))
+        snprintf(about, sizeof about, "does not count: %s",
+                 run->result->generator_saturated ? run->result->generator_why : run->result->ended);
+    else if (cost >= 0)
+        snprintf(about, sizeof about, "%.2f us of server CPU per delivered packet", cost);
+    else
+        snprintf(about, sizeof about, "done; server CPU is not known");
+    snprintf(line, sizeof line, "%s, round %u of %u, %s: %s", scenario->name, round + 1, config->rounds,
+             compare->report.labels[run->side], about);
+    config->say(config->user, line);
+}
+
+/* Runs once; what could not take place is a result with its reason. */
+static struct bench_result *run_once(const struct bench_compare_config *config, enum bench_compare_side side,
+                                     const struct bench_scenario *scenario)
+{
+    char error[BENCH_OPTIONS_ERROR_MAX] = "";
+    struct bench_result *result = calloc(1, sizeof *result);
+    if (result == NULL)
+        return NULL;
+    int err = config->run(config->user, side, scenario, result, error);
+    if (err != 0) {
+        const char *why = error[0] != 0 ? error : base_err_name(err);
+        result->interrupted = true; /* so it does not count */
+        bench_result_fail(result, "%s", why);
+        snprintf(result->ended, sizeof result->ended, "%s", why);
+    }
+    return result;
+}
+
+static int run_scenario(struct bench_compare *compare, const struct bench_compare_config *config,
+                        const struct bench_scenario *scenario, struct bench_compare_scenario *out)
+{
+    unsigned rounds = config->rounds < BENCH_COMPARE_RUNS_MAX ? config->rounds : BENCH_COMPARE_RUNS_MAX;
+    struct bench_compare_run *runs = calloc((size_t)rounds * BENCH_SIDES, sizeof *runs);
+    bench_compare_name(out->name, sizeof out->name, scenario);
+    out->runs = runs;
+    if (runs == NULL)
+        return BASE_ERR_NOMEM;
+    for (unsigned i = 0; i < rounds * BENCH_SIDES && !stopped(config); i++) {
+        enum bench_compare_side side = i % BENCH_SIDES;
+        struct bench_result *result = run_once(config, side, scenario);
+        if (result == NULL)
+            return BASE_ERR_NOMEM;
+        runs[out->run_count++] = (struct bench_compare_run){.side = side, .result = result};
+        char *label = compare->report.labels[side];
+        if (result->target_version[0] != 0)
+            snprintf(label, sizeof compare->report.labels[side], "%s", result->target_version);
+        tell(config, compare, out, i / BENCH_SIDES, &runs[out->run_count - 1]);
+    }
+    return 0;
+}
+
+int bench_compare_all(struct bench_compare *out, const struct bench_compare_config *config)
+{
+    memset(out, 0, sizeof *out);
+    char *const labels[BENCH_SIDES] = {out->report.labels[0], out->report.labels[1]};
+    const size_t room = sizeof out->report.labels[0];
+    for (int side = 0; side < BENCH_SIDES; side++)
+        snprintf(labels[side], room, "%s", config->names[side]);
+    out->scenarios = calloc(config->item_count, sizeof *out->scenarios);
+    out->report.scenarios = out->scenarios;
+    int err = out->scenarios != NULL || config->item_count == 0 ? 0 : BASE_ERR_NOMEM;
+    for (size_t i = 0; err == 0 && i < config->item_count && !stopped(config); i++) {
+        out->report.scenario_count = i + 1;
+        err = run_scenario(out, config, &config->items[i].scenario, &out->scenarios[i]);
+    }
+    out->interrupted = stopped(config);
+    if (strcmp(labels[BENCH_SIDE_A], labels[BENCH_SIDE_B]) == 0)
+        for (int side = 0; side < BENCH_SIDES; side++) { /* two builds of one version */
+            size_t len = strnlen(labels[side], room - 5);
+            snprintf(labels[side] + len, room - len, " (%c)", 'A' + side);
+        }
+    return err;
+}
+
+void bench_compare_clear(struct bench_compare *compare)
+{
+    for (size_t i = 0; i < compare->report.scenario_count; i++) {
+        struct bench_compare_run *runs = (struct bench_compare_run *)(uintptr_t)compare->scenarios[i].runs;
+        for (size_t k = 0; k < compare->scenarios[i].run_count; k++) {
+            struct bench_result *result = (struct bench_result *)(uintptr_t)runs[k].result;
+            bench_result_clear(result);
+            free(result);
+        }
+        free(runs);
+    }
+    free(compare->scenarios);
+    memset(compare, 0, sizeof *compare);
+}
+
+enum bench_exit bench_compare_exit(const struct bench_compare *compare)
+{
+    bool ran[BENCH_SIDES] = {false}, only_saturated = false;
+    if (compare->interrupted)
+        return BENCH_EXIT_INTERRUPTED;
+    for (size_t i = 0; i < compare->report.scenario_count; i++) {
+        bool counts[BENCH_SIDES] = {false}, saturated[BENCH_SIDES] = {false};
+        const struct bench_compare_scenario *scenario = &compare->scenarios[i];
+        for (size_t k = 0; k < scenario->run_count; k++) {
+            const struct bench_compare_run *run = &scenario->runs[k];
+            counts[run->side] |= bench_result_counts(run->result);
+            saturated[run->side] |= run->result->generator_saturated;
+        }
+        for (int side = 0; side < BENCH_SIDES; side++) {
+            ran[side] |= counts[side] || saturated[side];
+            only_saturated |= saturated[side] && !counts[side];
+        }
+    }
+    if (!ran[BENCH_SIDE_A] || !ran[BENCH_SIDE_B])
+        return BENCH_EXIT_UNREACHABLE;
+    return only_saturated ? BENCH_EXIT_SATURATED : BENCH_EXIT_OK;
+}

@@ -9,6 +9,8 @@
 #include "bench/report/json_value.h"
 #include "bench/report/text.h"
 
+#define WARNING_MAX 400
+
 struct figure {
     const char *name, *key, *unit;
     int decimals;
@@ -141,23 +143,38 @@ static void spread_text(const struct bench_compare_spread *spread, int decimals,
                  spread->max);
 }
 
-/** What a reader must know before they believe the figures: "" if all is well. */
+/** Why a run does not count; "" if it does. */
+static const char *reason_of(const struct bench_result *result)
+{
+    if (bench_result_counts(result))
+        return "";
+    return result->generator_saturated && result->generator_why[0] != '\0' ? result->generator_why
+           : result->generator_saturated                                   ? "the generator was saturated"
+           : result->ended[0] != '\0'                                      ? result->ended
+                                                                           : "interrupted";
+}
+
+/** What a reader must know before they believe the figures: "" if all is well. Clean. */
 static void warning_text(const struct bench_compare_scenario *scenario, enum bench_compare_side side, char *out,
                          size_t out_max)
 {
     struct tally tally = tally_of(scenario, side);
-    size_t used = 0;
-    out[0] = '\0';
+    const char *reason = "";
+    char text[WARNING_MAX] = "", failed[64] = "";
+    for (size_t i = 0; i < scenario->run_count && reason[0] == '\0'; i++)
+        if (scenario->runs[i].side == side)
+            reason = reason_of(scenario->runs[i].result);
+    if (tally.failed > 0)
+        snprintf(failed, sizeof failed, "%zu of %zu runs failed a service level", tally.failed, tally.counted);
     if (tally.counted < tally.runs)
-        used = (size_t)snprintf(out, out_max, "%zu of %zu runs do not count", tally.runs - tally.counted, tally.runs);
-    if (tally.failed > 0 && used < out_max)
-        snprintf(out + used, out_max - used, "%s%zu of %zu runs failed a service level", used > 0 ? "; " : "",
-                 tally.failed, tally.counted);
+        snprintf(text, sizeof text, "%zu of %zu runs do not count (%s)%s%s", tally.runs - tally.counted, tally.runs,
+                 reason, failed[0] != '\0' ? "; " : "", failed);
+    bench_text_clean(out, out_max, text[0] != '\0' ? text : failed);
 }
 
 int bench_compare_report_table(FILE *out, const struct bench_compare_report *report)
 {
-    char a[64], b[64], ratio[96], name[64], warning[128];
+    char a[64], b[64], ratio[96], name[64], warning[WARNING_MAX];
     label_of(report, BENCH_SIDE_A, a, sizeof a);
     label_of(report, BENCH_SIDE_B, b, sizeof b);
     fprintf(out, "A: %s\nB: %s\nmedian (least..greatest); A/B: of neighbouring runs, below 1 is better for A\n", a, b);
@@ -181,6 +198,7 @@ int bench_compare_report_table(FILE *out, const struct bench_compare_report *rep
         }
         for (unsigned side = 0; side < BENCH_SIDES; side++) {
             warning_text(scenario, (enum bench_compare_side)side, warning, sizeof warning);
+            bench_text_cut(warning, 95);
             if (warning[0] != '\0')
                 fprintf(out, "  %c: %s\n", 'A' + (int)side, warning);
         }
@@ -191,7 +209,7 @@ int bench_compare_report_table(FILE *out, const struct bench_compare_report *rep
 /** In a cell of a Markdown table a bar ends the cell, and what looks like markup is markup. */
 static void markdown_text(FILE *out, const char *text)
 {
-    char clean[128];
+    char clean[WARNING_MAX];
     bench_text_clean(clean, sizeof clean, text);
     for (const char *at = clean; *at != '\0'; at++) {
         if (strchr("|\\`*_[]<>#&", *at) != NULL)
@@ -212,7 +230,7 @@ static void markdown_row(FILE *out, const struct bench_compare_report *report,
 {
     struct bench_compare_spread spread;
     struct tally tally = tally_of(scenario, side);
-    char warning[128];
+    char warning[WARNING_MAX];
     fputs("| ", out);
     markdown_text(out, scenario->name);
     fputs(" | ", out);
@@ -223,7 +241,9 @@ static void markdown_row(FILE *out, const struct bench_compare_report *report,
         markdown_cell(out, &spread, figures[figure].decimals);
     }
     warning_text(scenario, side, warning, sizeof warning);
-    fprintf(out, " %s |\n", warning);
+    fputc(' ', out);
+    markdown_text(out, warning);
+    fputs(" |\n", out);
 }
 
 int bench_compare_report_markdown(FILE *out, const struct bench_compare_report *report)

@@ -311,6 +311,25 @@ static const struct {
      {{"lateness", GATHER_MAX, generator_late}}},
 };
 
+/** Which layer is high depends on how many there are. */
+static void name_layers(struct bench_plot *plot, const struct bench_result *result)
+{
+    static const char *const names[BENCH_LAYERS][BENCH_LAYERS] = {
+        {"cameras"}, {"low layer", "high layer"}, {"low layer", "middle layer", "high layer"}};
+    static const char *const defaults[BENCH_LAYERS] = {"low layer", "middle layer", "high layer"};
+    unsigned highest = 0;
+    for (size_t i = 0; i < result->sample_count; i++)
+        for (unsigned layer = highest + 1; layer < BENCH_LAYERS; layer++)
+            if (result->samples[i].layer_bps[layer] > 0)
+                highest = layer;
+    for (size_t s = 0; s < plot->series_count; s++)
+        for (unsigned layer = 0; layer <= highest; layer++)
+            if (strcmp(plot->series[s].name, defaults[layer]) == 0) {
+                plot->series[s].name = names[highest][layer];
+                break;
+            }
+}
+
 void bench_html_plots(FILE *out, const struct bench_result *result)
 {
     fputs("<h2>Over time</h2>\n", out);
@@ -336,6 +355,8 @@ void bench_html_plots(FILE *out, const struct bench_result *result)
         while (count < CURVES_MAX && plots[i].curves[count].name != NULL)
             count++;
         fill(&plot, result, plots[i].curves, count);
+        if (plot.style == BENCH_PLOT_STACKED)
+            name_layers(&plot, result);
         if (plots[i].limit != NULL)
             plot.limit = limit_of(result, plots[i].limit);
         bench_plot_write(out, &plot);

@@ -103,6 +103,7 @@ T_TEST(runs_that_do_not_count_are_left_out_and_said)
     struct bench_compare_spread spread;
     costs();
     results[2].generator_saturated = true;
+    snprintf(results[2].generator_why, sizeof results[2].generator_why, "80 ms | late");
     bench_compare_figure(&one, BENCH_SIDE_A, BENCH_FIGURE_COST_US, &spread);
     T_CHECK(spread.count == 2 && near(spread.median, 8.5));
     bench_compare_ratio(&one, BENCH_FIGURE_COST_US, &spread); /* 0.5 and 0.3; not the third A with the second B */
@@ -110,8 +111,11 @@ T_TEST(runs_that_do_not_count_are_left_out_and_said)
     results[1].kinds[BENCH_KIND_CAMERA].tracks_missing = 1;
     bench_thresholds_judge(&bench_thresholds_default, &results[1]);
     char *text = text_of(bench_compare_report_table, &comparison, NULL, NULL);
-    T_CHECK(text != NULL && strstr(text, "A: 1 of 3 runs do not count") != NULL);
+    T_CHECK(text != NULL && strstr(text, "A: 1 of 3 runs do not count (80 ms | late)") != NULL);
     T_CHECK(strstr(text, "B: 1 of 3 runs failed a service level") != NULL);
+    free(text);
+    text = text_of(bench_compare_report_markdown, &comparison, NULL, NULL);
+    T_CHECK(text != NULL && strstr(text, "| 1 of 3 runs do not count (80 ms \\| late) |\n") != NULL);
     free(text);
 }
 

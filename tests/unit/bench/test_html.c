@@ -167,6 +167,25 @@ T_TEST(a_run_of_hours_stays_a_small_page)
     free(page);
 }
 
+T_TEST(layers_are_named_by_how_many_there_are)
+{
+    fresh(10);
+    char *page = page_of();
+    T_CHECK(strstr(page, "</svg>low layer</li>") != NULL && strstr(page, "</svg>middle layer</li>") != NULL);
+    T_CHECK(strstr(page, "</svg>high layer</li>") != NULL && strstr(page, "</svg>cameras</li>") == NULL);
+    free(page);
+    for (size_t i = 0; i < result.sample_count; i++)
+        result.samples[i].layer_bps[2] = 0;
+    page = page_of();
+    T_CHECK(strstr(page, "</svg>high layer</li>") != NULL && strstr(page, "</svg>middle layer</li>") == NULL);
+    free(page);
+    for (size_t i = 0; i < result.sample_count; i++)
+        result.samples[i].layer_bps[1] = 0;
+    page = page_of();
+    T_CHECK(strstr(page, "</svg>cameras</li>") != NULL && strstr(page, "layer</li>") == NULL);
+    free(page);
+}
+
 T_TEST(a_full_disk_is_told)
 {
     FILE *full = fopen("/dev/full", "w");
@@ -264,5 +283,5 @@ T_TEST(a_limit_within_the_scale_is_drawn)
 
 T_MAIN(T_CASE(the_checker_can_fail), T_CASE(a_page_is_well_formed_and_says_it), T_CASE(what_failed_is_said_in_words),
        T_CASE(evil_texts_stay_texts), T_CASE(empty_and_partial_results), T_CASE(a_run_of_hours_stays_a_small_page),
-       T_CASE(a_full_disk_is_told), T_CASE(a_gap_is_a_gap), T_CASE(areas_lie_upon_each_other),
-       T_CASE(a_limit_within_the_scale_is_drawn))
+       T_CASE(layers_are_named_by_how_many_there_are), T_CASE(a_full_disk_is_told), T_CASE(a_gap_is_a_gap),
+       T_CASE(areas_lie_upon_each_other), T_CASE(a_limit_within_the_scale_is_drawn))

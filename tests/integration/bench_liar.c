@@ -23,7 +23,26 @@ struct running {
     int failed;
 };
 
-static char account_path[64];
+static char account_path[64], gate_path[64];
+
+static bool make_gate(void)
+{
+    snprintf(gate_path, sizeof gate_path, "/tmp/consilium-gate-XXXXXX");
+    int fd = mkstemp(gate_path);
+    bool made = fd >= 0 && write(fd, "", 1) == 1;
+    if (fd >= 0)
+        close(fd);
+    return made && setenv("CONSILIUM_LIE_GATE", gate_path, 1) == 0;
+}
+
+void liar_open_gate(void)
+{
+    int fd = gate_path[0] != 0 ? open(gate_path, O_WRONLY | O_CLOEXEC) : -1;
+    if (fd >= 0 && write(fd, "1", 1) != 1)
+        abort();
+    if (fd >= 0)
+        close(fd);
+}
 
 /* In a process of its own: never returns. */
 static void become_case(const struct running *running)
@@ -40,12 +59,18 @@ static void become_case(const struct running *running)
     }
     close(fd);
     setenv("CONSILIUM_LIE_REPORT", account_path, 1);
+    if (running->self->gate && !make_gate()) {
+        printf("    no gate\n");
+        _exit(1);
+    }
     setenv("CONSILIUM_SERVER", getenv("CONSILIUM_LYING_SERVER"), 1);
     if (running->self->lie != NULL)
         setenv("CONSILIUM_LIE", running->self->lie, 1);
     running->self->run(&failed, running->self);
     fflush(stdout);
     unlink(account_path);
+    if (gate_path[0] != 0)
+        unlink(gate_path);
     exit(failed); /* servers left over end in atexit() */
 }
 

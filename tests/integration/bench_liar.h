@@ -11,6 +11,7 @@
 #ifndef CONSILIUM_TESTS_INTEGRATION_BENCH_LIAR_H
 #define CONSILIUM_TESTS_INTEGRATION_BENCH_LIAR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,12 +25,17 @@ struct liar_case {
     const char *name;
     const char *lie; /**< CONSILIUM_LIE; NULL: the truth */
     void (*run)(int *t_failed, const struct liar_case *self);
-    double number; /**< the case's own */
+    double number;        /**< the case's own */
+    bool gate;            /**< nothing but the truth until liar_open_gate() */
+    const char *scenario; /**< the case's own; NULL: none */
 };
 
 /** Runs all cases, or the one named in argv[1]; prints them in order and `N passed, N failed`. Returns the exit code.
  */
 int liar_main(const struct liar_case *cases, size_t count, int argc, char **argv);
+
+/** From now on the server of this case lies. */
+void liar_open_gate(void);
 
 /** What the server of this case says it did, after it has ended: the sum over all lines of `lie` ("drop",
  * "forwarded", …) about these; from, to 0: all; source NULL: all. */

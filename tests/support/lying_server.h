@@ -18,8 +18,8 @@
  *   reorder         sent after the packet behind it
  *   duplicate       sent again under the next number
  *   copy            the same datagram sent twice (the network may do that too)
- *   corrupt         one byte of the payload, behind the VP8 descriptor, is another
- *   corrupt-header  video: the S bit of the VP8 descriptor is turned
+ *   corrupt         one byte of the payload, behind the payload descriptor, is another
+ *   corrupt-header  video: the bit of the payload descriptor that says where a frame starts is turned
  *   picture-id      video: the picture id is another
  *   marker          the marker bit is turned
  *   swap            the newest payload of somebody else's track of the same kind instead
@@ -36,6 +36,7 @@
  *   muted           any: says that a track is muted (its publisher never did that), and sends nothing of it
  *   unpublished     any: says that a track is gone
  *   blink           milliseconds: says that a track is gone, and publishes it again after that time
+ *   no-unmute       any: a wish to be unmuted is not heard
  *   kick            any: sends participant `to` out
  *   die             any: the process ends without a word
  * Which and when (all optional):
@@ -46,6 +47,8 @@
  *   until   likewise, the end
  *   count   lie so many times, not more (after that the truth)
  *   seed    of the choice; the same seed lies about the same packets of a stream
+ * CONSILIUM_LIE_GATE, if set, names a file of at least one byte: as long as that byte is 0, all is true. A test opens
+ * the gate when what it wants to be lied about has begun, and then the account and its own figures are about the same.
  *
  * At its end it writes its own account to the file CONSILIUM_LIE_REPORT, one line for each lie or stream:
  *     <lie> p<from> p<to> <source> <times>          packets that it lied about (words: p<from> p<to> or p0)
@@ -61,6 +64,10 @@
 
 #define LIES_MAX   8
 #define LIE_ALWAYS UINT64_MAX
+
+/** For a function that the linker wraps: __wrap_ is called in its place, __real_ is the server's own. Both have its
+ * type, so that a change of it does not compile. */
+#define LIE_WRAPS(function) extern __typeof__(function) __real_##function, __wrap_##function
 
 enum lie_kind {
     LIE_DROP,
@@ -88,6 +95,7 @@ enum lie_kind {
     LIE_MUTED,
     LIE_UNPUBLISHED,
     LIE_BLINK,
+    LIE_NO_UNMUTE,
     LIE_KICK,
     LIE_DIE,
     LIE_KINDS,

@@ -10,6 +10,7 @@
 #include "sfu/room/participant.h"
 #include "sfu/room/up_track.h"
 #include "sfu/wire/vp8.h"
+#include "sfu/wire/vp9.h"
 #include "tests/support/lying_server_streams.h"
 
 #define SWAP_TRACKS    32
@@ -17,34 +18,17 @@
 #define REORDER_US     40000u /* a packet behind which nothing comes goes by itself after this */
 #define MARKER_BIT     0x80u
 #define VP8_S_BIT      0x10u
+#define VP9_B_BIT      0x08u
 #define NOT_IN_PAYLOAD 32u /* behind every descriptor and frame header */
 
-void __real_sfu_forwarder_send(struct sfu_context *context, struct sfu_up_track *up, uint64_t now_us,
-                               const struct sfu_packet *packet, size_t pad_bytes);
-void __wrap_sfu_forwarder_send(struct sfu_context *context, struct sfu_up_track *up, uint64_t now_us,
-                               const struct sfu_packet *packet, size_t pad_bytes);
-size_t __real_sfu_transport_send_rtp(struct sfu_transport *transport, uint8_t *out, size_t header_bytes,
-                                     uint64_t ext_seq, uint32_t ssrc, const uint8_t *payload, size_t payload_bytes,
-                                     size_t pad_bytes);
-size_t __wrap_sfu_transport_send_rtp(struct sfu_transport *transport, uint8_t *out, size_t header_bytes,
-                                     uint64_t ext_seq, uint32_t ssrc, const uint8_t *payload, size_t payload_bytes,
-                                     size_t pad_bytes);
-void __real_sfu_down_track_on_nack(struct sfu_down_track *down, uint64_t now_us, uint16_t seq, uint32_t *budget);
-void __wrap_sfu_down_track_on_nack(struct sfu_down_track *down, uint64_t now_us, uint16_t seq, uint32_t *budget);
-int __real_sfu_dtls_session_create(struct sfu_dtls_session **out, struct sfu_dtls_identity *identity,
-                                   const struct sfu_dtls_config *config);
-int __wrap_sfu_dtls_session_create(struct sfu_dtls_session **out, struct sfu_dtls_identity *identity,
-                                   const struct sfu_dtls_config *config);
-int __real_sfu_transport_create(struct sfu_transport **out, const struct sfu_transport_config *config,
-                                struct sfu_dtls_identity *identity, struct sfu_egress *egress, uint64_t now_us);
-int __wrap_sfu_transport_create(struct sfu_transport **out, const struct sfu_transport_config *config,
-                                struct sfu_dtls_identity *identity, struct sfu_egress *egress, uint64_t now_us);
-void __real_sfu_transport_destroy(struct sfu_transport *transport);
-void __wrap_sfu_transport_destroy(struct sfu_transport *transport);
-uint64_t __real_sfu_engine_deadline_us(const struct sfu_engine *engine);
-uint64_t __wrap_sfu_engine_deadline_us(const struct sfu_engine *engine);
-void __real_sfu_engine_poll(struct sfu_engine *engine, uint64_t now_us);
-void __wrap_sfu_engine_poll(struct sfu_engine *engine, uint64_t now_us);
+LIE_WRAPS(sfu_forwarder_send);
+LIE_WRAPS(sfu_transport_send_rtp);
+LIE_WRAPS(sfu_down_track_on_nack);
+LIE_WRAPS(sfu_dtls_session_create);
+LIE_WRAPS(sfu_transport_create);
+LIE_WRAPS(sfu_transport_destroy);
+LIE_WRAPS(sfu_engine_deadline_us);
+LIE_WRAPS(sfu_engine_poll);
 
 /* What this worker is doing just now. */
 static _Thread_local struct {
@@ -164,11 +148,33 @@ static void bend_time(struct lie_stream *stream, uint8_t *header, double factor)
     base_put_be32(header + 4, stream->first_timestamp_ts + (uint32_t)(uint64_t)(since_ts * factor));
 }
 
+/* The first bit that says that a frame starts here: S of VP8, B of VP9. */
+static bool turn_start(struct lie_packet *packet)
+{
+    bool vp9 = (packet->header[1] & ~MARKER_BIT) == SFU_SEND_PT_VP9;
+    packet->payload[0] ^= vp9 ? VP9_B_BIT : VP8_S_BIT;
+    return true;
+}
+
+/* Seven more than it was. */
+static bool turn_picture_id(struct lie_packet *packet)
+{
+    struct sfu_vp8_descriptor vp8;
+    struct sfu_vp9_descriptor vp9;
+    struct sfu_picture_ids ids = {0};
+    if ((packet->header[1] & ~MARKER_BIT) == SFU_SEND_PT_VP9) {
+        if (sfu_vp9_parse(packet->payload, packet->payload_bytes, &vp9) == 0)
+            ids = vp9.ids;
+    } else if (sfu_vp8_parse(packet->payload, packet->payload_bytes, &vp8) == 0) {
+        ids = sfu_vp8_picture_ids(&vp8);
+    }
+    sfu_picture_ids_write(packet->payload, &ids, (uint16_t)((ids.id + 7) & 0x7FFF), ids.tl0);
+    return ids.id_at != 0;
+}
+
 /* Does to the packet what its kind of lie is. Returns false if that is not possible with this packet. */
 static bool falsify(const struct lie *lie, struct lie_stream *stream, struct lie_packet *packet)
 {
-    struct sfu_vp8_descriptor vp8 = {0};
-    bool is_vp8 = stream->video && sfu_vp8_parse(packet->payload, packet->payload_bytes, &vp8) == 0;
     switch (lie->kind) {
     case LIE_CORRUPT: {
         size_t from = packet->payload_bytes > NOT_IN_PAYLOAD ? NOT_IN_PAYLOAD : packet->payload_bytes - 1;
@@ -177,12 +183,9 @@ static bool falsify(const struct lie *lie, struct lie_stream *stream, struct lie
         return true;
     }
     case LIE_CORRUPT_HEADER:
-        packet->payload[0] ^= VP8_S_BIT;
-        return is_vp8;
+        return stream->video && turn_start(packet);
     case LIE_PICTURE_ID:
-        if (is_vp8 && vp8.has_picture_id)
-            sfu_vp8_patch(packet->payload, &vp8, (uint16_t)(vp8.picture_id + 7), vp8.tl0_pic_idx);
-        return is_vp8 && vp8.has_picture_id;
+        return stream->video && turn_picture_id(packet);
     case LIE_MARKER:
         packet->header[1] ^= MARKER_BIT;
         return true;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "sfu/room/messages.h"
@@ -37,6 +39,7 @@ static const char *const names[] = {
     [LIE_MUTED] = "muted",
     [LIE_UNPUBLISHED] = "unpublished",
     [LIE_BLINK] = "blink",
+    [LIE_NO_UNMUTE] = "no-unmute",
     [LIE_KICK] = "kick",
     [LIE_DIE] = "die",
     [LIE_FORWARDED] = "forwarded",
@@ -59,7 +62,8 @@ static struct {
     struct lie lies[LIES_MAX];
     unsigned count;
     _Atomic uint64_t begin_us;
-    pthread_mutex_t lock; /* of the account */
+    const volatile char *gate; /* NULL: open */
+    pthread_mutex_t lock;      /* of the account */
     unsigned entry_count;
     struct {
         enum lie_kind kind;
@@ -135,6 +139,17 @@ static void read_lie(struct lie *lie, char *text)
         lie->until_us = lie->after_us + (uint64_t)(lie->value * 1000);
 }
 
+static void open_gate(const char *path)
+{
+    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    void *byte = fd >= 0 ? mmap(NULL, 1, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+    if (path != NULL && byte == MAP_FAILED)
+        refuse(path);
+    if (fd >= 0)
+        close(fd);
+    plan.gate = path != NULL ? byte : NULL;
+}
+
 static void read_plan(void)
 {
     const char *environment = getenv("CONSILIUM_LIE");
@@ -148,6 +163,7 @@ static void read_plan(void)
             refuse("too many lies");
         read_lie(&plan.lies[plan.count++], one);
     }
+    open_gate(getenv("CONSILIUM_LIE_GATE"));
     atexit(lie_report);
 }
 
@@ -185,7 +201,8 @@ uint64_t lie_since_begin_us(uint64_t now_us)
 
 bool lie_applies(const struct lie *lie, const struct lie_subject *subject, uint64_t since_us)
 {
-    if (since_us < lie->after_us || since_us >= lie->until_us || (lie->sources >> subject->source & 1u) == 0)
+    if ((plan.gate != NULL && *plan.gate == 0) || since_us < lie->after_us || since_us >= lie->until_us ||
+        (lie->sources >> subject->source & 1u) == 0)
         return false;
     return (lie->from == 0 || lie->from == subject->from) && (lie->to == 0 || lie->to == subject->to);
 }

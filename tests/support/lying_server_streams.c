@@ -6,9 +6,7 @@
 
 #include "base/bytes.h"
 
-size_t __real_sfu_transport_send_rtp(struct sfu_transport *transport, uint8_t *out, size_t header_bytes,
-                                     uint64_t ext_seq, uint32_t ssrc, const uint8_t *payload, size_t payload_bytes,
-                                     size_t pad_bytes);
+LIE_WRAPS(sfu_transport_send_rtp);
 
 static _Thread_local struct lie_stream *table[LIE_STREAMS_MAX];
 

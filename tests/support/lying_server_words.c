@@ -12,22 +12,13 @@
 #define LOOK_US    20000u /* how often timed lies look at the clock */
 #define TRACKS_MAX 256
 
-void __real_sig_hub_socket_text(struct sig_connection *connection, uint64_t now_us, const char *text, size_t len);
-void __wrap_sig_hub_socket_text(struct sig_connection *connection, uint64_t now_us, const char *text, size_t len);
-void __real_sig_hub_socket_dropped(struct sig_connection *connection, uint64_t now_us);
-void __wrap_sig_hub_socket_dropped(struct sig_connection *connection, uint64_t now_us);
-void __real_sig_hub_on_sfu_event(struct sig_hub *hub, uint64_t now_us, const struct sfu_event *event);
-void __wrap_sig_hub_on_sfu_event(struct sig_hub *hub, uint64_t now_us, const struct sfu_event *event);
-int __real_sig_subscription_add(struct sig_subscription *subscription, enum sfu_source source, uint64_t participant_id,
-                                uint64_t track_id);
-int __wrap_sig_subscription_add(struct sig_subscription *subscription, enum sfu_source source, uint64_t participant_id,
-                                uint64_t track_id);
-void __real_sig_room_broadcast(struct sig_room *room, const struct sig_participant *except, json_t *message);
-void __wrap_sig_room_broadcast(struct sig_room *room, const struct sig_participant *except, json_t *message);
-uint64_t __real_sig_hub_deadline_us(const struct sig_hub *hub);
-uint64_t __wrap_sig_hub_deadline_us(const struct sig_hub *hub);
-void __real_sig_hub_poll(struct sig_hub *hub, uint64_t now_us);
-void __wrap_sig_hub_poll(struct sig_hub *hub, uint64_t now_us);
+LIE_WRAPS(sig_hub_socket_text);
+LIE_WRAPS(sig_hub_socket_dropped);
+LIE_WRAPS(sig_hub_on_sfu_event);
+LIE_WRAPS(sig_room_broadcast);
+LIE_WRAPS(sig_subscription_add);
+LIE_WRAPS(sig_hub_deadline_us);
+LIE_WRAPS(sig_hub_poll);
 
 static struct {
     unsigned joins, chats;
@@ -93,6 +84,9 @@ static bool swallow(struct sig_connection *connection, uint64_t now_us, const ch
             keep_for_later(connection, now_us + (uint64_t)(slow->value * 1000), text, len);
             swallowed = true;
         }
+    } else if (type != NULL && strcmp(type, "mute") == 0 && json_is_false(json_object_get(message, "muted"))) {
+        struct lie *lie = lie_find(LIE_NO_UNMUTE);
+        swallowed = lie != NULL && lie_applies(lie, &nobody, lie_since_begin_us(now_us)) && lie_tell(lie, &nobody);
     }
     json_decref(message);
     return swallowed;
@@ -132,15 +126,15 @@ static void say_late_joins(uint64_t now_us)
 
 /* ---- what they are told --------------------------------------------------------------------------------------- */
 
-int __wrap_sig_subscription_add(struct sig_subscription *subscription, enum sfu_source source, uint64_t participant_id,
-                                uint64_t track_id)
+int __wrap_sig_subscription_add(struct sig_subscription *subscription, enum sfu_source source,
+                                enum sfu_video_codec codec, uint64_t participant_id, uint64_t track_id)
 {
     struct lie *lie = lie_find(LIE_NOT_SUBSCRIBED);
     const struct sig_participant *who = base_container_of(subscription, struct sig_participant, subscription);
     const struct lie_subject subject = {.from = participant_id, .to = who->id, .source = (unsigned)source};
     if (lie != NULL && lie_applies(lie, &subject, lie_since_begin_us(base_clock_us())) && lie_tell(lie, &subject))
         return 0;
-    return __real_sig_subscription_add(subscription, source, participant_id, track_id);
+    return __real_sig_subscription_add(subscription, source, codec, participant_id, track_id);
 }
 
 void __wrap_sig_room_broadcast(struct sig_room *room, const struct sig_participant *except, json_t *message)

@@ -57,7 +57,7 @@ static void become(const char *const *argv, int cpu, int output, pid_t parent)
         if (sched_setaffinity(0, sizeof set, &set) != 0)
             perror("sched_setaffinity");
     }
-    signal(SIGINT, SIG_IGN); /* Ctrl-C in our terminal is for us: we end it in order */
+    (void)setpgid(0, 0); /* Ctrl-C in our terminal is for us: we end it in order */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (getppid() != parent || dup2(nothing, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)

@@ -67,6 +67,86 @@ T_TEST(refuses_what_is_none)
     T_EQ(bench_sdp_read("v=0\r\na=candidate:x\r\n", &sdp), BASE_ERR_MALFORMED);
 }
 
+static const char large[] = "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=fingerprint:sha-256 "
+                            "00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:"
+                            "1E:FF\r\n";
+
+T_TEST(simulcast_and_vp9_there_and_back)
+{
+    static struct bench_sdp sdp, again;
+    static char text[8192];
+    T_EQ(bench_sdp_read(answer, &sdp), 0);
+    sdp.media_count = 2;
+    struct bench_sdp_media *video = &sdp.media[1];
+    video->codec = BENCH_VP9;
+    video->rid_count = 3;
+    strcpy(video->rids[0], "q");
+    strcpy(video->rids[1], "h");
+    strcpy(video->rids[2], "f");
+    T_CHECK(bench_sdp_write(text, sizeof text, &sdp, BENCH_SDP_OFFER, 1) > 0);
+    T_CHECK(strstr(text, "a=simulcast:send q;h;f\r\n") != NULL);
+    T_CHECK(strstr(text, "a=rid:q send\r\n") != NULL && strstr(text, "a=rid:f send\r\n") != NULL);
+    T_CHECK(strstr(text, "a=fmtp:96 profile-id=0\r\n") != NULL);
+    T_CHECK(strstr(text, "ssrc") == NULL); /* layers are told apart by their rids alone */
+    T_EQ(bench_sdp_read(text, &again), 0);
+    T_EQ(again.media[1].codec, BENCH_VP9);
+    T_EQ(again.media[1].payload_type, 96);
+    T_EQ(again.media[1].rtx_payload_type, 97);
+    T_EQ(again.media[1].rid_count, 3);
+    T_STR_EQ(again.media[1].rids[2], "f");
+    T_EQ(again.media[0].codec, BENCH_OPUS);
+}
+
+T_TEST(an_answer_may_take_some_layers)
+{
+    static struct bench_sdp sdp;
+    static char text[1024];
+    snprintf(text, sizeof text,
+             "%sm=video 9 UDP/TLS/RTP/SAVPF 98 96 97\r\na=mid:1\r\na=rtpmap:98 H264/90000\r\na=rtpmap:96 VP8/90000\r\n"
+             "a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\na=rtpmap:99 rtx/90000\r\na=fmtp:99 apt=98\r\n"
+             "a=rid:q recv\r\na=rid:h recv\r\na=simulcast:recv q,x;~h\r\n",
+             large);
+    T_EQ(bench_sdp_read(text, &sdp), 0);
+    T_EQ(sdp.media[0].codec, BENCH_VP8);
+    T_EQ(sdp.media[0].payload_type, 96);
+    T_EQ(sdp.media[0].rtx_payload_type, 97); /* not that of H.264 */
+    T_EQ(sdp.media[0].rid_count, 2);
+    T_STR_EQ(sdp.media[0].rids[0], "q");
+    T_STR_EQ(sdp.media[0].rids[1], "h");
+}
+
+T_TEST(a_large_room_fits)
+{
+    static struct bench_sdp sdp;
+    static char text[65536], again[BENCH_SDP_TEXT_MAX];
+    size_t used = (size_t)snprintf(text, sizeof text, "%sa=group:BUNDLE", large);
+    for (int i = 0; i < BENCH_SDP_MEDIA_MAX; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, " %d", i);
+    for (int i = 0; i < BENCH_SDP_MEDIA_MAX; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used,
+                                 "\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:%d\r\na=rtpmap:111 opus/48000/2", i);
+    T_EQ(bench_sdp_read(text, &sdp), 0);
+    T_EQ(sdp.media_count, BENCH_SDP_MEDIA_MAX);
+    T_CHECK(bench_sdp_by_mid(&sdp, "511") == &sdp.media[511]);
+    T_CHECK(bench_sdp_by_mid(&sdp, "512") == NULL && bench_sdp_by_mid(&sdp, "x") == NULL);
+    T_CHECK(bench_sdp_write(again, sizeof again, &sdp, BENCH_SDP_ANSWER, 1) > 0);
+    snprintf(text + used, sizeof text - used, "\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n");
+    T_EQ(bench_sdp_read(text, &sdp), BASE_ERR_FULL);
+}
+
+T_TEST(reduced_size_is_answered_only_if_offered)
+{
+    static struct bench_sdp sdp;
+    static char text[8192];
+    T_EQ(bench_sdp_read(answer, &sdp), 0);
+    T_CHECK(!sdp.reduced_size);
+    T_CHECK(bench_sdp_write(text, sizeof text, &sdp, BENCH_SDP_ANSWER, 1) > 0);
+    T_CHECK(strstr(text, "rtcp-rsize") == NULL);
+    sdp.reduced_size = true;
+    T_CHECK(bench_sdp_write(text, sizeof text, &sdp, BENCH_SDP_ANSWER, 1) > 0);
+    T_CHECK(strstr(text, "a=rtcp-rsize\r\n") != NULL);
+}
+
 T_TEST(quantiles_within_3_percent)
 {
     static struct bench_histogram histogram, before;
@@ -83,4 +163,5 @@ T_TEST(quantiles_within_3_percent)
 }
 
 T_MAIN(T_CASE(reads_a_server), T_CASE(what_it_writes_it_can_read), T_CASE(refuses_what_is_none),
-       T_CASE(quantiles_within_3_percent))
+       T_CASE(simulcast_and_vp9_there_and_back), T_CASE(an_answer_may_take_some_layers), T_CASE(a_large_room_fits),
+       T_CASE(reduced_size_is_answered_only_if_offered), T_CASE(quantiles_within_3_percent))

@@ -195,7 +195,7 @@ static int set_name(struct bench_network_profile *out, const char *name, char *e
     char names[100] = "not one of";
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         size_t used = strlen(names);
-        snprintf(names + used, sizeof names - used, " %s", known[i].name);
+        snprintf(names + used, sizeof names - used, " %.20s", known[i].name);
     }
     return refuse(error, name, names);
 }

@@ -51,13 +51,11 @@ static void stand(struct bench_edge *edge, enum bench_edge_state state, uint64_t
     memset(&edge->ended, 0, sizeof edge->ended);
 }
 
-void bench_edge_open(struct bench_edge *edge, bool simulcast, bool measured)
+void bench_edge_open(struct bench_edge *edge)
 {
     assert(edge->state == BENCH_EDGE_CLOSED);
     memset(edge, 0, sizeof *edge);
     edge->state = BENCH_EDGE_OPEN;
-    edge->simulcast = simulcast;
-    edge->measured = measured;
 }
 
 bool bench_edge_ready(struct bench_edge *edge, uint64_t now_us, const struct bench_sent *sent)
@@ -150,9 +148,6 @@ unsigned bench_edge_poll(struct bench_edge *edge, uint64_t now_us, const struct 
 
 bool bench_edge_measure(struct bench_edge *edge, uint64_t now_us, const struct bench_sent *sent)
 {
-    if (edge->state == BENCH_EDGE_CLOSED)
-        return false;
-    edge->measured = true;
     if (!stands(edge))
         return false;
     stand(edge, edge->state, now_us, sent);
@@ -218,7 +213,7 @@ static void count(const struct bench_edge *edge, const struct bench_sent *sent, 
                   const struct bench_heard *heard, struct bench_kind_result *out)
 {
     struct bench_heard all = edge->ended;
-    if (!edge->measured || !stands(edge))
+    if (!stands(edge))
         return;
     if (heard != NULL)
         add_heard(&all, heard);
@@ -269,7 +264,7 @@ bool bench_edge_close(struct bench_edge *edge, bool video, const struct bench_se
     for (int i = 0; i < BENCH_LAYERS; i++)
         something_sent = something_sent || until->packets[i] > edge->from.packets[i];
     bool asked = stands(edge) && (edge->state == BENCH_EDGE_HOPELESS || something_sent);
-    bool track = edge->measured && (here || asked);
+    bool track = here || asked;
     bool missing = track && !here;
     out->tracks += track;
     out->tracks_missing += missing;

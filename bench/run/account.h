@@ -93,7 +93,7 @@ enum bench_edge_news {
 };
 
 /** The plan has both in the room, and the source published. CLOSED before. */
-void bench_edge_open(struct bench_edge *edge, bool simulcast, bool measured);
+void bench_edge_open(struct bench_edge *edge);
 /** Both are there. Returns whether that is news: then mark the receiver's stream, if there is one. */
 bool bench_edge_ready(struct bench_edge *edge, uint64_t now_us, const struct bench_sent *sent);
 /** What the receiver's stream is to be marked with now, also one that begins later: older packets do not count. */
@@ -108,14 +108,15 @@ void bench_edge_suspend(struct bench_edge *edge, const struct bench_sent *sent, 
  * bench_edge_news. */
 unsigned bench_edge_poll(struct bench_edge *edge, uint64_t now_us, const struct bench_sent *sent,
                          const struct bench_heard *heard);
-/** The measured part begins: what was before does not count. Returns whether the mark has changed. */
+/** The measured part begins: what was before does not count (the owner's sums begin anew, too). Returns whether the
+ * mark has changed. */
 bool bench_edge_measure(struct bench_edge *edge, uint64_t now_us, const struct bench_sent *sent);
 /** The receiver's stream ends (another one may follow); `heard`: its last word. */
 void bench_edge_stream_ended(struct bench_edge *edge, const struct bench_heard *heard);
-/** Adds what there is so far: packets, frames and freezes, not the tracks. */
+/** Adds what there is so far: packets, frames and freezes, not the tracks. `out->delay` is not touched here. */
 void bench_edge_count(const struct bench_edge *edge, const struct bench_sent *sent, const struct bench_heard *heard,
                       struct bench_kind_result *out);
-/** Over: adds everything to `out`, if it counts. `before`: bench_sent_before() if somebody leaves; NULL: all packets
+/** Over: adds everything to `out`. `before`: bench_sent_before() if somebody leaves; NULL: all packets
  * have had their time to arrive. Returns whether the track is missing: nothing (video: no picture) ever came, although
  * it stood and something was sent, or an end could not be there. */
 bool bench_edge_close(struct bench_edge *edge, bool video, const struct bench_sent *sent,

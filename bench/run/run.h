@@ -17,6 +17,8 @@
 #include "bench/scenario/scenario.h"
 #include "bench/target/target.h"
 
+struct bench_media_kit;
+
 struct bench_run_config {
     const struct bench_scenario *scenario;
     struct bench_target *target;
@@ -26,6 +28,9 @@ struct bench_run_config {
     /** Once a second, and at each change of phase ("ramp-up", "settling", "measuring", "draining"). May be NULL. */
     void (*progress)(void *user, const struct bench_result *so_far, const char *phase);
     void *user;
+    /** Encoded media that several runs share: *kit is NULL at first and made or replaced as needed; destroy it with
+     * bench_media_kit_destroy() (media_kit.h). NULL: each run makes its own, some seconds of encoding. */
+    struct bench_media_kit **kit;
     const volatile int *stop; /**< != 0: end now, with what there is (set by a signal handler); may be NULL */
 };
 

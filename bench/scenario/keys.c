@@ -43,7 +43,7 @@ static const struct key keys[] = {
     {"subscribers", KEY_VIEWERS, AT(people), 1, 9999, NULL, "webinar: viewers in each room"},
     {"video", KEY_VIDEO, AT(width), 16, 4096, NULL, "picture of a camera (640x360), or off: sound only"},
     {"fps", KEY_COUNT, AT(fps), 1, 60, NULL, "pictures of a camera per second"},
-    {"video-kbps", KEY_BITS, AT(video_bps), 30e3, 20e6, NULL, "of a camera, all layers of it at most; kbit/s"},
+    {"video-kbps", KEY_BITS, AT(video_bps), 30e3, 20e6, NULL, "of a camera, its top layer; kbit/s"},
     {"codec", KEY_CHOICE, AT(codec), 0, 0, " vp8 vp9", "vp8 or vp9"},
     {"layers", KEY_COUNT, AT(layers), 1, 3, NULL, "simulcast layers of a camera, each half the size of the next"},
     {"screen", KEY_SWITCH, AT(screen), 0, 0, NULL, "one of each room shares a screen"},

@@ -27,7 +27,7 @@ static struct bench_edge standing(uint64_t sent_packets)
 {
     struct bench_edge edge = {0};
     struct bench_sent sent = audio(sent_packets);
-    bench_edge_open(&edge, false, false);
+    bench_edge_open(&edge);
     bench_edge_ready(&edge, S, &sent);
     struct bench_heard first = heard(sent_packets, sent_packets + 1);
     bench_edge_poll(&edge, S, &sent, &first);
@@ -70,7 +70,7 @@ T_TEST(nothing_sent_is_nothing_expected)
     struct bench_edge edge = {0};
     struct bench_sent sent = audio(7); /* muted all the time */
     struct bench_kind_result kind = {0};
-    bench_edge_open(&edge, false, true);
+    bench_edge_open(&edge);
     bench_edge_ready(&edge, S, &sent);
     bench_edge_poll(&edge, 60 * S, &sent, NULL);
     T_EQ(edge.state, BENCH_EDGE_STANDING);
@@ -85,7 +85,7 @@ T_TEST(who_enters_in_the_middle_expects_from_the_first_packet_on)
     struct bench_sent at_entry = audio(1000), later = audio(1040), end = audio(1500);
     struct bench_heard first = heard(1030, 1035), all = heard(1030, 1500);
     struct bench_kind_result kind = {0};
-    bench_edge_open(&edge, false, true);
+    bench_edge_open(&edge);
     T_EQ(bench_edge_poll(&edge, S, &at_entry, NULL), 0);
     T_CHECK(bench_edge_ready(&edge, S, &at_entry));
     T_EQ(bench_edge_mark(&edge)->packets[0], 1000);
@@ -105,7 +105,7 @@ T_TEST(the_grace_ends)
     struct bench_edge edge = {0};
     struct bench_sent at_entry = audio(1000), later = audio(1250), end = audio(2000);
     struct bench_kind_result kind = {0};
-    bench_edge_open(&edge, false, true);
+    bench_edge_open(&edge);
     bench_edge_ready(&edge, S, &at_entry);
     T_EQ(bench_edge_poll(&edge, S + BENCH_GRACE_US - 1, &later, NULL), 0);
     T_EQ(bench_edge_poll(&edge, S + BENCH_GRACE_US, &later, NULL), BENCH_EDGE_MARK);
@@ -123,7 +123,7 @@ T_TEST(slow_media_after_the_grace_is_loss)
     struct bench_sent at_entry = audio(0), grace = audio(250), end = audio(1000);
     struct bench_heard late = heard(600, 1000);
     struct bench_kind_result kind = {0};
-    bench_edge_open(&edge, false, true);
+    bench_edge_open(&edge);
     bench_edge_ready(&edge, S, &at_entry);
     bench_edge_poll(&edge, S + BENCH_GRACE_US, &grace, NULL);
     T_EQ(bench_edge_poll(&edge, 2 * S + BENCH_GRACE_US, &grace, &late), BENCH_EDGE_HEARD);
@@ -192,20 +192,11 @@ T_TEST(a_history_never_looks_too_young)
 
 T_TEST(what_was_before_the_measured_part_does_not_count)
 {
-    struct bench_edge edge = {0};
-    struct bench_sent sent = audio(100);
-    struct bench_heard some = heard(60, 80);
     struct bench_kind_result kind = {0};
-    bench_edge_open(&edge, false, false);
-    bench_edge_ready(&edge, S, &sent);
-    bench_edge_poll(&edge, S, &sent, &some);
-    bench_edge_close(&edge, false, &sent, NULL, &some, &kind); /* left before it began */
-    T_EQ(kind.expected + kind.delivered + kind.tracks, 0);
-
-    edge = standing(500); /* measured from 500 on: its mark is there, and so is what is heard since */
+    struct bench_edge edge = standing(500); /* its mark is there, and so is what is heard since */
     T_EQ(bench_edge_mark(&edge)->packets[0], 500);
-    sent = audio(600);
-    some = heard(500, 600);
+    struct bench_sent sent = audio(600);
+    struct bench_heard some = heard(500, 600);
     bench_edge_count(&edge, &sent, &some, &kind);
     T_EQ(kind.expected, 100);
     T_EQ(kind.delivered, 100);
@@ -217,7 +208,7 @@ T_TEST(an_edge_in_its_grace_when_measuring_begins)
     struct bench_sent sent = audio(100), end = audio(300);
     struct bench_heard some = heard(150, 300);
     struct bench_kind_result kind = {0};
-    bench_edge_open(&edge, false, false);
+    bench_edge_open(&edge);
     bench_edge_ready(&edge, S, &sent);
     T_CHECK(!bench_edge_measure(&edge, 2 * S, &sent));
     bench_edge_poll(&edge, 3 * S, &end, &some);
@@ -231,7 +222,7 @@ T_TEST(who_could_not_enter_is_missed)
     struct bench_edge edge = {0};
     struct bench_sent sent = audio(1000), end = audio(1500);
     struct bench_kind_result kind = {0};
-    bench_edge_open(&edge, false, true);
+    bench_edge_open(&edge);
     bench_edge_give_up(&edge, 15 * S, &sent);
     bench_edge_ready(&edge, 16 * S, &sent); /* too late: it stays so */
     T_EQ(edge.state, BENCH_EDGE_HOPELESS);
@@ -241,7 +232,7 @@ T_TEST(who_could_not_enter_is_missed)
     /* a publisher who could not: nothing was sent, and yet the track is missing */
     memset(&kind, 0, sizeof kind);
     sent = audio(0);
-    bench_edge_open(&edge, false, true);
+    bench_edge_open(&edge);
     bench_edge_give_up(&edge, 15 * S, &sent);
     T_CHECK(bench_edge_close(&edge, true, &sent, NULL, NULL, &kind));
     T_EQ(kind.expected, 0);
@@ -249,7 +240,7 @@ T_TEST(who_could_not_enter_is_missed)
     T_EQ(kind.tracks_missing, 1);
     /* still trying when it ended: not said to be missing, not said to be here */
     memset(&kind, 0, sizeof kind);
-    bench_edge_open(&edge, false, true);
+    bench_edge_open(&edge);
     T_CHECK(!bench_edge_close(&edge, true, &sent, NULL, NULL, &kind));
     T_EQ(kind.tracks, 0);
 }
@@ -260,7 +251,7 @@ T_TEST(packets_without_a_picture_are_a_missing_track)
     struct bench_sent sent = video(0, 0), end = video(1000, 250);
     struct bench_heard some = heard(0, 1000);
     struct bench_kind_result kind = {0};
-    bench_edge_open(&edge, false, true);
+    bench_edge_open(&edge);
     bench_edge_ready(&edge, S, &sent);
     bench_edge_poll(&edge, 2 * S, &sent, &some);
     T_CHECK(bench_edge_close(&edge, true, &end, NULL, &some, &kind));
@@ -278,7 +269,7 @@ T_TEST(pictures_are_counted_from_the_first_one)
     struct bench_kind_result kind = {0};
     some.frames = 4; /* 105 to 108; 109 is under way */
     some.first_frame_us = all.first_frame_us = S;
-    bench_edge_open(&edge, false, true);
+    bench_edge_open(&edge);
     bench_edge_ready(&edge, S, &ready);
     T_EQ(bench_edge_poll(&edge, 2 * S, &first, &some), BENCH_EDGE_HEARD | BENCH_EDGE_SEEN);
     all.frames = 255;
@@ -329,7 +320,8 @@ T_TEST(simulcast_expects_the_layer_that_arrives)
     struct bench_sent zero = layers(0, 0, 0, 0), at = zero;
     struct bench_heard came = {.any = true, .layer = 0, .first_frame_us = 1};
     struct bench_kind_result kind = {0};
-    bench_edge_open(&edge, true, true);
+    bench_edge_open(&edge);
+    edge.simulcast = true;
     bench_edge_ready(&edge, S, &zero);
     bench_edge_poll(&edge, S, &zero, &came);
     for (uint64_t i = 1; i <= 100; i++) { /* 10 s: low sends 10 a look, middle 20, high 40; switches at 30 and 70 */
@@ -352,7 +344,8 @@ T_TEST(simulcast_that_stalls_is_lost)
     struct bench_sent zero = layers(0, 0, 0, 0), at = zero;
     struct bench_heard came = {.any = true, .layer = 2, .first_frame_us = 1};
     struct bench_kind_result kind = {0};
-    bench_edge_open(&edge, true, true);
+    bench_edge_open(&edge);
+    edge.simulcast = true;
     bench_edge_ready(&edge, S, &zero);
     bench_edge_poll(&edge, S, &zero, &came);
     for (uint64_t i = 1; i <= 100; i++) {
@@ -375,7 +368,8 @@ T_TEST(simulcast_that_never_came_expects_the_lowest_layer)
     struct bench_edge edge = {0};
     struct bench_sent zero = layers(0, 0, 0, 0), grace = layers(50, 100, 200, 30), end = layers(150, 300, 600, 90);
     struct bench_kind_result kind = {0};
-    bench_edge_open(&edge, true, true);
+    bench_edge_open(&edge);
+    edge.simulcast = true;
     bench_edge_ready(&edge, S, &zero);
     bench_edge_poll(&edge, S + BENCH_GRACE_US, &grace, NULL);
     T_CHECK(bench_edge_close(&edge, true, &end, NULL, NULL, &kind));

@@ -104,8 +104,8 @@ void bench_html_banner_of(FILE *out, const struct bench_result *result)
     const char *text = sentence;
     bench_report_sentence(result, sentence, sizeof sentence);
     /* the word stands above the sentence already */
-    if (word == BENCH_WORD_PASSED || word == BENCH_WORD_FAILED)
-        text = strchr(sentence, ' ') != NULL ? strchr(sentence, ' ') + 1 : sentence;
+    if (word == BENCH_WORD_PASSED || word == BENCH_WORD_FAILED || word == BENCH_WORD_SATURATED)
+        text = strstr(sentence, ": ") != NULL ? strstr(sentence, ": ") + 2 : sentence;
     bench_html_banner(out,
                       word == BENCH_WORD_PASSED   ? BENCH_LOOK_GOOD
                       : word == BENCH_WORD_FAILED ? BENCH_LOOK_BAD

@@ -269,7 +269,7 @@ static const struct {
       {"sound and screen", GATHER_MEAN, other_rate}}},
     {"freezes",
      "Freezes and key frames asked for",
-     "In each second, over all tracks.",
+     "Over all tracks.",
      "number",
      NULL,
      BENCH_PLOT_LINES,

@@ -33,10 +33,10 @@ build_c() {
     quietly ".cache/log/ninja-$kind" ninja -C "build/$kind" "$@" || die "$EXIT_BUILD" "the C build ($kind) failed"
 }
 
-# build_all: the release server and the web client, side by side when both have work to do.
+# build_all [TARGET...]: the release server (and those) and the web client, side by side when both have work to do.
 build_all() {
     local server code=0
-    build_c release platform/consilium &
+    build_c release platform/consilium "$@" &
     server=$!
     (build_webclient) || code=$?
     wait "$server" || code=$?

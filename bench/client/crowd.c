@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/client/crowd_internal.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +9,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/random.h"
-#include "sfu/io/address.h"
 
-#define UDP_PRIORITY 2000u
-#define TCP_PRIORITY 1000u
-#define TURN_MAX_US  100000u
+#define TURN_MAX_US 100000u
 
 int bench_crowd_open(struct bench_crowd **out, const struct bench_endpoint *endpoint,
                      const struct bench_dialect *dialect, struct bench_trouble *trouble)
@@ -62,14 +58,13 @@ void bench_person_touch(struct bench_person *who)
     bench_person_look(who);
     uint64_t deadline_us = bench_person_entering_deadline_us(who);
     uint64_t participant_us = bench_participant_deadline_us(who->participant);
-    (void)base_heap_set(&who->crowd->deadlines, &who->node,
-                        participant_us < deadline_us ? participant_us : deadline_us);
+    uint64_t line_us = who->line != NULL ? bench_network_line_deadline_us(who->line) : BASE_NEVER_US;
+    if (participant_us < deadline_us)
+        deadline_us = participant_us;
+    (void)base_heap_set(&who->crowd->deadlines, &who->node, line_us < deadline_us ? line_us : deadline_us);
 }
 
-/* ---- media ---------------------------------------------------------------------------------------------------- */
-
-/* Once in each turn of the loop, not for each datagram. */
-static void touch_later(struct bench_person *who)
+void bench_person_touch_later(struct bench_person *who)
 {
     if (who->touched)
         return;
@@ -97,96 +92,6 @@ static void forget_touched(struct bench_person *who)
         }
 }
 
-static void on_publish_datagram(void *user, struct bench_socket *socket, uint64_t now_us, uint64_t arrival_us,
-                                uint8_t *data, size_t len)
-{
-    struct bench_person *who = user;
-    bench_participant_on_datagram(who->participant, now_us, arrival_us, BENCH_PUBLISH, bench_socket_path(socket), data,
-                                  len);
-    touch_later(who);
-}
-
-static void on_subscribe_datagram(void *user, struct bench_socket *socket, uint64_t now_us, uint64_t arrival_us,
-                                  uint8_t *data, size_t len)
-{
-    struct bench_person *who = user;
-    bench_participant_on_datagram(who->participant, now_us, arrival_us, BENCH_SUBSCRIBE, bench_socket_path(socket),
-                                  data, len);
-    touch_later(who);
-}
-
-static void send_datagram(void *user, enum bench_pc pc, const struct sfu_path *path, const uint8_t *data, size_t len)
-{
-    struct bench_person *who = user;
-    for (int i = 0; i < BENCH_PERSON_SOCKETS; i++)
-        if (who->sockets[pc][i] != NULL && sfu_path_equal(bench_socket_path(who->sockets[pc][i]), path)) {
-            bench_socket_send(who->crowd->sockets, who->sockets[pc][i], data, len);
-            return;
-        }
-}
-
-static struct bench_socket *open_socket(struct bench_person *who, enum bench_pc pc, const union sfu_address *remote,
-                                        bool tcp)
-{
-    struct bench_socket *socket = bench_socket_open(
-        who->crowd->sockets, remote, tcp, pc == BENCH_PUBLISH ? on_publish_datagram : on_subscribe_datagram, who);
-    if (socket != NULL)
-        bench_peer_add_pair(who->participant->peers[pc], bench_socket_path(socket), tcp ? TCP_PRIORITY : UDP_PRIORITY,
-                            base_clock_us());
-    return socket;
-}
-
-static void no_way(struct bench_person *who, enum bench_pc pc, int error)
-{
-    bool ours = error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-    struct bench_trouble trouble;
-    bench_trouble_set(&trouble, ours ? BENCH_FAILURE_RESOURCES : BENCH_FAILURE_MEDIA, "no media socket for %s: %s",
-                      pc == BENCH_PUBLISH ? "publish" : "subscribe",
-                      error != 0 ? strerror(error) : "the server has no candidate that we may use");
-    bench_person_fail(who, &trouble);
-}
-
-/* One socket for each candidate that we want and can reach; at an ICE restart the sockets stay. */
-static void on_candidates(void *user, enum bench_pc pc, const struct bench_sdp *sdp)
-{
-    struct bench_person *who = user;
-    int used = 0, refused = 0;
-    if (who->sockets[pc][0] != NULL)
-        return;
-    for (unsigned i = 0; i < sdp->candidate_count && used < BENCH_PERSON_SOCKETS; i++) {
-        const struct bench_sdp_candidate *candidate = &sdp->candidates[i];
-        union sfu_address remote;
-        if ((candidate->tcp && who->config.transport == BENCH_UDP) ||
-            (!candidate->tcp && who->config.transport == BENCH_TCP) ||
-            sfu_address_parse(&remote, candidate->address, candidate->port) != 0)
-            continue;
-        struct bench_socket *socket = open_socket(who, pc, &remote, candidate->tcp);
-        if (socket != NULL)
-            who->sockets[pc][used++] = socket;
-        else
-            refused = errno;
-    }
-    if (used == 0)
-        no_way(who, pc, refused);
-}
-
-int bench_person_move(struct bench_person *who, enum bench_pc pc)
-{
-    struct bench_socket *before = who->sockets[pc][0];
-    if (before == NULL)
-        return BASE_ERR_STATE;
-    struct sfu_path path = *bench_socket_path(before);
-    struct bench_socket *socket = open_socket(who, pc, &path.remote, path.protocol == SFU_PROTOCOL_TCP);
-    if (socket == NULL)
-        return BASE_ERR_IO;
-    who->sockets[pc][0] = socket;
-    bench_socket_close(who->crowd->sockets, who->retired[pc]);
-    who->retired[pc] = before; /* its port stays taken, so that nobody else gets what is still sent there */
-    bench_peer_remove_pair(who->participant->peers[pc], &path);
-    bench_person_touch(who);
-    return 0;
-}
-
 /* ---- conversation --------------------------------------------------------------------------------------------- */
 
 static void send_text(void *user, const char *text)
@@ -204,7 +109,7 @@ static void on_message(void *user, const char *type, const json_t *message)
         who->on_message(who, type, message);
 }
 
-int bench_person_make_participant(struct bench_person *who)
+static int make_participant(struct bench_person *who)
 {
     struct bench_participant_config config = {.video_bps = who->config.video_bps, .fps = who->config.fps};
     memcpy(config.sources, who->config.sources, sizeof config.sources);
@@ -214,11 +119,11 @@ int bench_person_make_participant(struct bench_person *who)
     config.room = who->room;
     config.identity = who->crowd->identity;
     config.number = who->config.number;
-    config.seed = base_prng_next(&who->crowd->seed);
+    config.seed = base_prng_next(&who->seed);
     config.wall_offset_us = (int64_t)(base_clock_wall_us() - base_clock_us());
     config.send_text = send_text;
-    config.send_datagram = send_datagram;
-    config.on_candidates = on_candidates;
+    config.send_datagram = bench_person_send_datagram;
+    config.on_candidates = bench_person_on_candidates;
     config.on_message = on_message;
     config.user = who;
     return bench_participant_create(&who->participant, &config, base_clock_us());
@@ -241,24 +146,18 @@ int bench_person_start(struct bench_person **out, struct bench_crowd *crowd, con
         base_random_hex(who->identity, 16);
     if (config->ticket != NULL)
         snprintf(who->ticket, sizeof who->ticket, "%s", config->ticket);
-    if (bench_person_make_participant(who) != 0) {
+    who->seed = config->seed != 0 ? config->seed : base_prng_next(&crowd->seed);
+    int err = config->profile != NULL
+                  ? bench_network_line_create(&who->line, config->profile, base_prng_next(&who->seed))
+                  : 0;
+    who->udp_blocked = config->profile != NULL && config->profile->udp_blocked;
+    if (err != 0 || make_participant(who) != 0) {
         bench_person_destroy(who);
         return BASE_ERR_NOMEM;
     }
     bench_person_begin(who, false);
     *out = who;
     return 0;
-}
-
-void bench_person_close_sockets(struct bench_person *who)
-{
-    for (int pc = 0; pc < 2; pc++) {
-        for (int i = 0; i < BENCH_PERSON_SOCKETS; i++)
-            bench_socket_close(who->crowd->sockets, who->sockets[pc][i]);
-        bench_socket_close(who->crowd->sockets, who->retired[pc]);
-        memset(who->sockets[pc], 0, sizeof who->sockets[pc]);
-        who->retired[pc] = NULL;
-    }
 }
 
 int bench_person_start_again(struct bench_person *who, bool resume)
@@ -268,7 +167,7 @@ int bench_person_start_again(struct bench_person *who, bool resume)
     if (!resume) {
         bench_person_close_sockets(who);
         struct bench_participant *before = who->participant;
-        if (bench_person_make_participant(who) != 0) {
+        if (make_participant(who) != 0) {
             const struct bench_trouble trouble = {.failure = BENCH_FAILURE_RESOURCES, .why = "no memory"};
             who->participant = before;
             bench_person_fail(who, &trouble);
@@ -326,6 +225,7 @@ void bench_person_destroy(struct bench_person *who)
     bench_person_cut(who);
     bench_person_close_sockets(who);
     bench_participant_destroy(who->participant);
+    bench_network_line_destroy(who->line);
     free(who);
 }
 
@@ -343,6 +243,8 @@ static void poll_due(struct bench_crowd *crowd)
         if (node->deadline_us != 0) /* 0: at once */
             bench_histogram_add(&crowd->late, now_us - node->deadline_us);
         bench_person_poll_entering(who, now_us);
+        if (who->line != NULL)
+            bench_person_poll_line(who, now_us);
         bench_participant_poll(who->participant, now_us);
         bench_person_touch(who);
     }

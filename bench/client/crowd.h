@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/heap.h"
+#include "bench/client/network_profile.h"
 #include "bench/client/participant.h"
 #include "bench/client/sockets.h"
 #include "bench/client/ws.h"
@@ -43,6 +44,10 @@ struct bench_person_config {
     uint32_t video_bps, fps;
     enum bench_transport transport;
     const char *ticket; /**< NULL: asks the server for one, if it has tickets */
+    /** The network to play (network_profile.h): all media of this person passes it, the WebSocket does not; with UDP
+     * blocked, `transport` is TCP. Copied. NULL: the network as it is. */
+    const struct bench_network_profile *profile;
+    uint64_t seed; /**< of what this person draws, the network's losses included; 0: drawn */
     /** What to publish and how, instead of `sources`, `video_bps` and `fps`; its dialect, room, identity, number, seed,
      * clock offset and callbacks of transport (send_text, send_datagram, on_candidates, on_message, user) are the
      * crowd's. NULL: as above. Read while starting (again), so it must live as long as the person. */
@@ -67,7 +72,8 @@ struct bench_person {
     unsigned ticket_waits; /**< how often a ticket was refused with 429 or 503 and asked for again */
     unsigned close_code;   /**< of the socket: 0 while it is open */
     struct bench_socket *sockets[2][BENCH_PERSON_SOCKETS];
-    struct bench_socket *retired[2]; /* replaced by a move; closed by the next one, or at the end */
+    struct bench_socket *retired[2][BENCH_PERSON_SOCKETS]; /* by a move; closed by the next one, or at the end */
+    struct bench_network_line *line;                       /* NULL: none; for its counters */
     struct base_heap_node node;
     struct bench_person *next;
     char last_type[40];
@@ -78,7 +84,8 @@ struct bench_person {
     /* inside: of entering and leaving */
     struct bench_request *request;
     uint64_t retry_us, limit_us; /* 0: none */
-    bool resuming, leaving, touched;
+    bool resuming, leaving, touched, udp_blocked;
+    uint64_t seed;
     struct bench_person *next_touched;
 };
 
@@ -123,8 +130,8 @@ int bench_person_reconnect(struct bench_person *who, bool resume);
 
 /** The socket vanishes; media goes on. State DROPPED. */
 void bench_person_drop_socket(struct bench_person *who);
-/** Another local port for one peer connection, as after a change of network: the old one is silent from now on. Returns
- * 0, BASE_ERR_STATE (there is no path yet) or BASE_ERR_IO. */
+/** Other local ports for one peer connection, as after a change of network: the old ones are silent from now on.
+ * Returns 0, BASE_ERR_STATE (there is no path yet) or BASE_ERR_IO. */
 int bench_person_move(struct bench_person *who, enum bench_pc pc);
 /** Says goodbye: to the server, and by DTLS to its media. State LEFT follows; destroy it then, or earlier. */
 void bench_person_leave(struct bench_person *who);
@@ -134,6 +141,8 @@ void bench_person_destroy(struct bench_person *who);
 /** Runs until `done` returns true (checked after each turn; NULL: never) or base_clock_us() reaches until_us. Returns
  * whether `done` did. */
 bool bench_crowd_run(struct bench_crowd *crowd, uint64_t until_us, bool (*done)(void *user), void *user);
+/** Packets of media that its network has lost so far, both ways (0 without a profile). */
+uint64_t bench_person_network_lost(const struct bench_person *who);
 /** CPU time of the calling thread (the one that runs the crowd), user and system. */
 uint64_t bench_crowd_cpu_us(void);
 

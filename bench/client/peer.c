@@ -288,7 +288,7 @@ static void on_rtp(struct bench_peer *peer, uint64_t now_us, uint64_t arrival_us
     if (sfu_rtp_ext_read(packet, &header, &peer->config.receive_extensions, &values) != 0)
         peer->counters.rtp_malformed++;
     if (values.has & 1u << SFU_RTP_EXT_TRANSPORT_CC)
-        sfu_twcc_recorder_on_packet(peer->twcc, now_us, header.ssrc, values.transport_seq);
+        sfu_twcc_recorder_on_packet(peer->twcc, arrival_us, header.ssrc, values.transport_seq);
     struct bench_receive_stream *stream = base_map_get(&peer->by_ssrc, header.ssrc);
     if (stream == NULL)
         stream = learn_stream(peer, &header, &values);

@@ -183,6 +183,64 @@ T_TEST(dropped_and_back_with_new_paths)
     T_EQ(call_end(&call), 0);
 }
 
+/* One of two people has a network: what it does is seen, and counted as the network's. */
+static struct bench_person *join_through(int *t_failed, const char *network, enum bench_transport transport)
+{
+    static struct bench_network_profile profile; /* of the latest: copied */
+    char error[BENCH_NETWORK_ERROR_MAX];
+    struct bench_person_config config = somebody(2);
+    config.transport = transport;
+    config.profile = &profile;
+    config.seed = 7;
+    if (!call_start(&call, 1, NULL) || bench_network_profile_parse(&profile, network, error) != 0 ||
+        bench_person_start(&call.people[1], call.crowd, &config) != 0)
+        *t_failed = 1;
+    if (*t_failed)
+        return NULL;
+    call.count = 2;
+    *t_failed |= !call_wait(&call, decided, call.people[1]);
+    return call.people[1];
+}
+
+static uint64_t delay_us(int from, int to)
+{
+    const struct bench_sub *sub =
+        bench_participant_sub(call.people[to]->participant, call.people[from]->participant->id, BENCH_MIC);
+    return sub != NULL ? bench_histogram_quantile(bench_receive_stream_delay(sub->stream), 0.5) : 0;
+}
+
+static void through(int *t_failed, const char *network, enum bench_transport transport, bool tcp, uint64_t way_us)
+{
+    struct bench_person *who = join_through(t_failed, network, transport);
+    T_EQ(*t_failed, 0);
+    T_STR_EQ(who->why, "");
+    T_EQ(who->state, BENCH_PERSON_INSIDE);
+    T_CHECK(call_media_flows(&call, 40, 80));
+    const struct bench_ice *ice = bench_peer_ice(who->participant->peers[BENCH_SUBSCRIBE]);
+    T_EQ(bench_ice_selected(ice)->protocol == SFU_PROTOCOL_TCP, tcp);
+    uint64_t least_us = way_us * 96 / 100; /* a histogram is 3 % wrong at most */
+    T_CHECK(delay_us(0, 1) >= least_us && delay_us(1, 0) >= least_us);
+    T_CHECK(delay_us(0, 1) < way_us + 200000 && delay_us(1, 0) < way_us + 200000);
+    T_CHECK(bench_ice_selected(ice) != NULL && ice->rtt_us >= 2 * way_us);
+    T_EQ(bench_person_network_lost(call.people[0]), 0);
+    T_EQ(call_errors(&call), 0);
+}
+
+T_TEST(a_network_in_between)
+{
+    T_CALL(through(t_failed, "delay=50ms,jitter=5ms", BENCH_UDP, false, 50000));
+    T_EQ(bench_person_network_lost(call.people[1]), 0);
+    T_EQ(call_end(&call), 0);
+    T_CALL(through(t_failed, "loss=5%,burst=2,delay=10ms", BENCH_UDP, false, 10000));
+    T_CHECK(bench_person_network_lost(call.people[1]) > 0);
+    T_CHECK(call_received(call.people[1], call.people[0], BENCH_CAMERA)->rtx_packets > 0);
+    T_EQ(call_end(&call), 0);
+    T_CALL(through(t_failed, "hospital-tcp,loss=1%", BENCH_UDP, true, 20000));
+    T_EQ(bench_person_move(call.people[1], BENCH_SUBSCRIBE), 0);
+    T_CHECK(call_media_flows(&call, 10, 10));
+    T_EQ(call_end(&call), 0);
+}
+
 T_TEST(too_few_descriptors_are_our_own_fault)
 {
     struct rlimit before, few;
@@ -208,4 +266,5 @@ T_TEST(too_few_descriptors_are_our_own_fault)
 
 T_MAIN(T_CASE(the_certificate_is_checked), T_CASE(a_silent_server_is_a_timeout),
        T_CASE(many_at_once_between_the_media_of_others), T_CASE(leaving_politely),
-       T_CASE(dropped_and_back_with_new_paths), T_CASE(too_few_descriptors_are_our_own_fault))
+       T_CASE(dropped_and_back_with_new_paths), T_CASE(a_network_in_between),
+       T_CASE(too_few_descriptors_are_our_own_fault))

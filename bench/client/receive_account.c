@@ -134,10 +134,10 @@ static void look_for_gap(struct bench_receive_stream *stream, uint64_t arrival_u
     uint64_t of_run = lost < before ? lost : before;
     if (stamp->voice)
         lost_in_a_row(stream, of_run);
-    /* and of what was said before that silence. In silence one slot of 20 is sent; if more packets are missing than
+    /* and of what was said before it. In silence one slot of 20 is sent; if more packets are missing than
      * that accounts for, they were speech. */
     uint64_t others = lost - of_run, other_slots = slots - before - 1;
-    if (stream->heard_voice && others * DTX_EVERY_FRAMES > other_slots)
+    if (others * DTX_EVERY_FRAMES > other_slots)
         lost_in_a_row(stream, (others * DTX_EVERY_FRAMES - other_slots) / (DTX_EVERY_FRAMES - 1));
 }
 

@@ -258,6 +258,56 @@ T_TEST(a_layer_does_not_change_between_key_frames)
     bench_receive_stream_destroy(to);
 }
 
+/* The serials of two layers may meet: that makes no frame of one the successor of a frame of the other. */
+T_TEST(equal_serials_do_not_join_layers)
+{
+    struct bench_receive_stream *to = pair_receiver(video);
+    struct switcher server = {.to = to};
+    pair_sent_count = 0;
+    struct bench_send_stream *layers[2];
+    for (unsigned i = 0; i < 2; i++)
+        layers[i] = pair_sender(
+            (struct bench_send_config){.video = true, .bitrate_bps = 500000, .layer = (uint8_t)i, .ssrc = 200 + 2 * i});
+    for (uint64_t now_us = 1000; now_us < 1000000; now_us += 40000)
+        for (unsigned i = 0; i < 2; i++) {
+            unsigned from = pair_sent_count;
+            pair_now_us = now_us;
+            bench_send_stream_poll(layers[i], now_us);
+            for (; from < pair_sent_count; from++) {
+                struct bench_stamp stamp = pair_stamp(&pair_sent[from], 4);
+                if (stamp.layer == (now_us < 500000 ? 0 : 1))
+                    forward(&server, &pair_sent[from], &stamp);
+            }
+        }
+    T_EQ(bench_receive_stream_counters(to)->err_reference, 1);
+    bench_send_stream_destroy(layers[0]);
+    bench_send_stream_destroy(layers[1]);
+    bench_receive_stream_destroy(to);
+}
+
+/* One packet in the middle of a frame is left out, and the numbers hide it. */
+T_TEST(a_frame_with_a_hidden_hole)
+{
+    struct bench_send_stream *from = camera();
+    struct bench_receive_stream *to = pair_receiver(video);
+    pair_send_until(from, 1000000);
+    unsigned hidden = 0;
+    for (unsigned i = 0; i < pair_sent_count; i++) {
+        struct bench_stamp stamp = pair_stamp(&pair_sent[i], 4);
+        struct pair_packet packet = pair_sent[i];
+        if (stamp.frame == 10 && stamp.packet == 1) {
+            hidden = 1;
+            continue;
+        }
+        base_put_be16(packet.bytes + 2, (uint16_t)(pair_seq(&packet) - hidden));
+        pair_deliver(to, packet.at_us, &packet);
+    }
+    T_EQ(hidden, 1);
+    T_EQ(bench_receive_stream_counters(to)->err_reference, 1);
+    bench_send_stream_destroy(from);
+    bench_receive_stream_destroy(to);
+}
+
 /* ---- freezes -------------------------------------------------------------------------------------------------- */
 
 T_TEST(a_freeze_that_never_ends_counts)
@@ -272,6 +322,12 @@ T_TEST(a_freeze_that_never_ends_counts)
     uint64_t last_us = bench_receive_stream_counters(to)->last_frame_us;
     bench_receive_stream_close_freeze(to, last_us + 180000); /* not yet: an average of 40 and 150 ms */
     T_EQ(since->freezes, 0);
+    struct bench_receive_stream *other = pair_receiver(video);
+    for (unsigned i = 0; i < pair_sent_count && pair_sent[i].at_us < 2000000; i++)
+        pair_deliver(other, pair_sent[i].at_us, &pair_sent[i]);
+    bench_receive_stream_close_freeze(other, last_us + 200000);
+    T_EQ(bench_receive_stream_counters(other)->freezes, 1);
+    bench_receive_stream_destroy(other);
     bench_receive_stream_close_freeze(to, 4000000);
     T_EQ(since->freezes, 1);
     T_EQ(since->freeze_us, 4000000 - last_us);
@@ -371,9 +427,39 @@ T_TEST(holes_in_speech)
     T_CALL(check_gap(t_failed, hear(0, 0, 50, 121000), 1, 120000));
     T_CALL(check_gap(t_failed, hear(0, 0, 100, 500000), 0, 0)); /* behind a silence: late, which the delay tells */
     T_CALL(check_gap(t_failed, hear(100, 4, 0, 0), 0, 0));
-    T_CALL(check_gap(t_failed, hear(100, 10, 0, 0), 1, 200000)); /* its first words */
+    T_CALL(check_gap(t_failed, hear(45, 8, 40, 400000), 2, 399000 + 160000)); /* held back, and some of it lost */
+    T_CALL(check_gap(t_failed, hear(100, 10, 0, 0), 1, 200000));              /* its first words */
     /* The last words before it, too: seven of ten, as the silence might have sent three of its own. */
     T_CALL(check_gap(t_failed, hear(90, 20, 0, 0), 2, 200000 + 140000));
+}
+
+/* A whole sentence between two silences is lost: what was sent there was no silence. */
+T_TEST(a_sentence_that_nobody_heard)
+{
+    struct bench_clip *silence;
+    const struct bench_clip_config config = {
+        .codec = BENCH_OPUS, .kind = BENCH_CLIP_SILENCE, .bitrate_bps = 32000, .seconds = 5, .dtx = true, .seed = 1};
+    T_EQ(bench_clip_create(&silence, &config), 0);
+    pair_sent_count = 0;
+    struct bench_send_stream *from = pair_sender((struct bench_send_config){.clip = silence});
+    struct bench_receive_stream *to = pair_receiver(audio);
+    pair_send_until(from, 3000000);
+    pair_deliver_from(to, 0, 1000);
+    bench_send_stream_set_clip(from, NULL);
+    bench_send_stream_set_level(from, 30, true);
+    pair_send_until(from, 5000000);
+    bench_send_stream_set_clip(from, silence);
+    unsigned spoken = pair_sent_count;
+    pair_send_until(from, 9000000);
+    while (pair_stamp(&pair_sent[spoken], 0).run > 1)
+        spoken++; /* what follows the speech without a break */
+    pair_deliver_from(to, spoken, 1000);
+    const struct bench_receive_counters *counters = bench_receive_stream_counters(to);
+    T_EQ(counters->freezes, 1);
+    T_CHECK(counters->freeze_us > 1800000 && counters->freeze_us < 2200000);
+    bench_send_stream_destroy(from);
+    bench_receive_stream_destroy(to);
+    bench_clip_destroy(silence);
 }
 
 T_TEST(in_silence_nothing_is_missed)
@@ -415,6 +501,8 @@ T_TEST(a_voice_that_never_comes_back)
 
 T_MAIN(T_CASE(only_what_was_sent_after_the_mark), T_CASE(each_packet_once_whatever_happens),
        T_CASE(reordered_or_repaired), T_CASE(too_late_for_its_frame_but_counted), T_CASE(layers_change_at_key_frames),
-       T_CASE(a_layer_does_not_change_between_key_frames), T_CASE(a_freeze_that_never_ends_counts),
+       T_CASE(a_layer_does_not_change_between_key_frames), T_CASE(equal_serials_do_not_join_layers),
+       T_CASE(a_frame_with_a_hidden_hole), T_CASE(a_freeze_that_never_ends_counts),
        T_CASE(a_freeze_is_the_servers_not_the_publishers), T_CASE(holes_in_speech),
-       T_CASE(in_silence_nothing_is_missed), T_CASE(a_voice_that_never_comes_back))
+       T_CASE(a_sentence_that_nobody_heard), T_CASE(in_silence_nothing_is_missed),
+       T_CASE(a_voice_that_never_comes_back))

@@ -216,6 +216,7 @@ T_TEST(silence_and_speech_share_one_clock)
     bench_send_stream_set_clip(from, speech);
     pair_send_until(from, 4000000);
     T_CHECK(pair_sent_count - quiet > 85);
+    T_EQ(pair_stamp(&pair_sent[quiet], 0).content, 0); /* from its beginning */
     bench_send_stream_set_clip(from, silence);
     pair_send_until(from, 6000000);
     unsigned voice = 0;

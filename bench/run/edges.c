@@ -500,6 +500,7 @@ void bench_run_count_person(const struct bench_person *person, struct bench_run_
     if (participant == NULL)
         return;
     sum->problems += participant->problems;
+    sum->network_lost += bench_person_network_lost(person);
     for (unsigned i = 0; i < participant->sub_count; i++)
         if (participant->subs[i].stream != NULL)
             count_stream(participant->subs[i].stream, sum);

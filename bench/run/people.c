@@ -127,16 +127,6 @@ static void describe(struct bench_run_guest *guest)
     }
 }
 
-static enum bench_transport transport_of(const struct bench_run_guest *guest)
-{
-    static const enum bench_transport transports[] = {BENCH_UDP, BENCH_TCP, BENCH_UDP_OR_TCP};
-    const struct bench_scenario *scenario = guest->run->scenario;
-    int profile = seat_of(guest)->profile;
-    if (profile >= 0 && scenario->profiles[profile].udp_blocked)
-        return BENCH_TCP;
-    return transports[scenario->transport];
-}
-
 /* A number that nobody had before, and whose it is. 0: no memory. */
 static uint32_t draw_number(struct bench_run_guest *guest)
 {
@@ -188,7 +178,9 @@ static void give_up(struct bench_run_guest *guest, enum bench_failure failure, c
 
 static void enter(struct bench_run_guest *guest)
 {
+    static const enum bench_transport transports[] = {BENCH_UDP, BENCH_TCP, BENCH_UDP_OR_TCP};
     struct bench_run *run = guest->run;
+    int profile = seat_of(guest)->profile;
     char room[64], ticket[160];
     guest->planned = true;
     guest->given_up = guest->connected = guest->ever_connected = guest->again = guest->afresh = false;
@@ -207,7 +199,13 @@ static void enter(struct bench_run_guest *guest)
     bench_run_edges_enter(run, guest);
     snprintf(room, sizeof room, "%s-%u", run->prefix, room_of(guest));
     struct bench_person_config config = {
-        .room = room, .number = guest->number, .transport = transport_of(guest), .participant = &guest->config};
+        .room = room,
+        .number = guest->number,
+        .transport = transports[run->scenario->transport],
+        .profile = profile >= 0 ? &run->scenario->profiles[profile] : NULL,
+        .seed = (run->scenario->seed << 32) + guest->number,
+        .participant = &guest->config,
+    };
     if (run->config->tickets_file != NULL) {
         if (!next_ticket(run, ticket, sizeof ticket)) {
             give_up(guest, BENCH_FAILURE_REFUSED, "no ticket is left in the file");

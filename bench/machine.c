@@ -12,7 +12,10 @@
 
 /* ---- socket buffers ------------------------------------------------------------------------------------------- */
 
-static const char *const buffer_limits[2] = {"/proc/sys/net/core/rmem_max", "/proc/sys/net/core/wmem_max"};
+#define LIMITS "/proc/sys/net/core/"
+
+static const char *const buffer_limits[BENCH_MACHINE_LIMITS] = {LIMITS "rmem_max", LIMITS "wmem_max",
+                                                                LIMITS "rmem_default", LIMITS "wmem_default"};
 
 static long read_limit(const char *path)
 {
@@ -45,8 +48,8 @@ static bool write_limit(const char *path, long value)
 
 void bench_machine_raise(struct bench_machine_buffers *out, uint32_t bytes)
 {
-    *out = (struct bench_machine_buffers){.before = {-1, -1}};
-    for (int i = 0; i < 2; i++) {
+    *out = (struct bench_machine_buffers){.before = {-1, -1, -1, -1}};
+    for (int i = 0; i < BENCH_MACHINE_LIMITS; i++) {
         long now = read_limit(buffer_limits[i]);
         if (now >= (long)bytes)
             continue;
@@ -56,13 +59,13 @@ void bench_machine_raise(struct bench_machine_buffers *out, uint32_t bytes)
         }
         size_t at = strlen(out->note);
         snprintf(out->note + at, sizeof out->note - at, "%snet.core.%s is %ld and cannot be raised to %" PRIu32,
-                 at != 0 ? "; " : "", i == 0 ? "rmem_max" : "wmem_max", now, bytes);
+                 at != 0 ? "; " : "", buffer_limits[i] + sizeof LIMITS - 1, now, bytes);
     }
 }
 
 void bench_machine_restore(struct bench_machine_buffers *buffers)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < BENCH_MACHINE_LIMITS; i++) {
         if (buffers->before[i] >= 0)
             (void)write_limit(buffer_limits[i], buffers->before[i]);
         buffers->before[i] = -1;

@@ -10,13 +10,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** What net.core.rmem_max and wmem_max were: to be put back. */
+#define BENCH_MACHINE_LIMITS 4
+
+/** What net.core.rmem_max and wmem_max, and rmem_default and wmem_default (for servers that do not ask for more: Janus)
+ * were: to be put back. */
 struct bench_machine_buffers {
-    long before[2]; /**< -1: not changed */
-    char note[160]; /**< for reports: what could not be raised; else "" */
+    long before[BENCH_MACHINE_LIMITS]; /**< -1: not changed */
+    char note[320];                    /**< for reports: what could not be raised; else "" */
 };
 
-/** Raises the two limits to `bytes` where they are lower: only root can. */
+/** Raises these limits to `bytes` where they are lower: only root can. */
 void bench_machine_raise(struct bench_machine_buffers *out, uint32_t bytes);
 /** Puts them back. Safe in a signal handler. */
 void bench_machine_restore(struct bench_machine_buffers *buffers);

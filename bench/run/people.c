@@ -185,7 +185,6 @@ static void enter(struct bench_run_guest *guest)
     guest->planned = true;
     guest->given_up = guest->connected = guest->ever_connected = guest->again = guest->afresh = false;
     guest->speaks = guest->shares = false;
-    guest->last_chat = run->chat_count;
     guest->problems = 0;
     memset(guest->muted, 0, sizeof guest->muted);
     memset(guest->paused, 0, sizeof guest->paused);

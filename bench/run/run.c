@@ -141,6 +141,8 @@ static int begin(struct bench_run *run, char *error)
         err = bench_run_people_create(run);
     if (err == 0)
         err = bench_run_edges_create(run);
+    if (err == 0)
+        err = bench_run_chat_create(run);
     if (err != 0) {
         snprintf(error, BENCH_TARGET_ERROR_MAX, "no memory for %u rooms of %u", run->scenario->rooms,
                  run->scenario->people);
@@ -254,7 +256,7 @@ static void loop(struct bench_run *run)
         bench_run_people_tick(run, now_us);
         if (now_us >= edges_us) {
             bench_run_edges_poll(run, now_us);
-            edges_us = now_us + RUN_EDGES_US;
+            edges_us = now_us + BENCH_RUN_EDGES_US;
         }
         if (bench_run_sampler_poll(run, now_us)) {
             bench_target_poll_metrics(run->config->target, run->crowd->loop);
@@ -264,7 +266,8 @@ static void loop(struct bench_run *run)
                 break;
             }
         }
-        (void)bench_crowd_run(run->crowd, wake_us < now_us + RUN_TICK_US ? wake_us : now_us + RUN_TICK_US, NULL, NULL);
+        (void)bench_crowd_run(run->crowd, wake_us < now_us + BENCH_RUN_TICK_US ? wake_us : now_us + BENCH_RUN_TICK_US,
+                              NULL, NULL);
         now_us = base_clock_us();
     }
 }
@@ -352,6 +355,7 @@ int bench_run(const struct bench_run_config *config, struct bench_result *result
     bench_crowd_destroy(run->crowd);
     bench_run_people_destroy(run);
     bench_plan_clear(&run->plan);
+    free(run->chat_marks);
     bench_media_kit_destroy(run->own_kit);
     if (run->tickets != NULL)
         fclose(run->tickets);

@@ -12,11 +12,10 @@
 #include "bench/run/media_kit.h"
 #include "bench/run/run.h"
 
-#define RUN_TICK_US     10000u  /* persons are looked at */
-#define RUN_EDGES_US    100000u /* edges are looked at */
-#define RUN_SAMPLE_US   1000000u
-#define RUN_CHATS_KEPT  256u
-#define RUN_CHAT_PREFIX "consilium-bench"
+#define BENCH_RUN_TICK_US    10000u  /* persons are looked at */
+#define BENCH_RUN_EDGES_US   100000u /* edges are looked at */
+#define BENCH_RUN_SAMPLE_US  1000000u
+#define BENCH_RUN_CHATS_KEPT 1024u
 
 /* What receivers' streams and peer connections have counted; sums. */
 struct bench_run_counters {
@@ -42,8 +41,7 @@ struct bench_run_guest {
     bool lost[2];             /* peer connection without consent */
     uint64_t live_us[BENCH_SOURCES], goes_on_us[BENCH_SOURCES], connected_us, shares_us, dropped_us;
     struct bench_sent_history history[BENCH_SOURCES];
-    uint64_t last_chat; /* number of the newest message received */
-    uint64_t problems;  /* told so far */
+    uint64_t problems; /* told so far */
 };
 
 /* One source of one publisher at one receiver. */
@@ -102,7 +100,8 @@ struct bench_run {
     unsigned streams_begun[BENCH_KINDS];
 
     uint64_t chat_count;
-    struct bench_run_chat chats[RUN_CHATS_KEPT]; /* ring by number */
+    struct bench_run_chat chats[BENCH_RUN_CHATS_KEPT]; /* ring by number */
+    uint8_t *chat_marks; /* of each message kept and each place of its room: whether it is expected there */
 
     uint64_t start_us, measure_us, end_us; /* clock; 0: not yet */
     uint64_t inside_us;                    /* somebody was inside */
@@ -159,6 +158,7 @@ unsigned bench_run_people_entering(const struct bench_run *run);
 
 /* ---- chat.c ---- */
 
+int bench_run_chat_create(struct bench_run *run);
 void bench_run_chat_say(struct bench_run *run, struct bench_run_guest *guest, uint64_t now_us);
 void bench_run_chat_heard(struct bench_run_guest *guest, const char *text, uint64_t now_us);
 /* The person goes: messages under way are not expected. */

@@ -16,7 +16,7 @@ void bench_run_sampler_start(struct bench_run *run, uint64_t now_us)
     struct bench_target_reading reading = {0};
     bench_target_read(run->config->target, &reading);
     sampler->began_us = now_us;
-    sampler->next_us = now_us + RUN_SAMPLE_US;
+    sampler->next_us = now_us + BENCH_RUN_SAMPLE_US;
     sampler->own_cpu_us = bench_crowd_cpu_us();
     sampler->has_server_cpu = reading.has_cpu;
     sampler->server_cpu_us = reading.cpu_us;
@@ -45,7 +45,7 @@ static void judge_generator(struct bench_run *run, uint64_t now_us)
         snprintf(result->generator_why, sizeof result->generator_why,
                  "its loop was late: %.1f ms at the 99th percentile, %u ms allowed", (double)late_us / 1e3,
                  LATE_LIMIT_US / 1000);
-    else if (cores > BUSY_SHARE && measured_us >= RUN_SAMPLE_US)
+    else if (cores > BUSY_SHARE && measured_us >= BENCH_RUN_SAMPLE_US)
         snprintf(result->generator_why, sizeof result->generator_why, "it used %.0f %% of its core", 100 * cores);
     else if (sampler->busy)
         snprintf(result->generator_why, sizeof result->generator_why, "it used its whole core for %u seconds and more",
@@ -175,8 +175,8 @@ bool bench_run_sampler_poll(struct bench_run *run, uint64_t now_us)
     struct bench_run_counters counters;
     if (now_us < sampler->next_us)
         return false;
-    double seconds = (double)(now_us - sampler->next_us + RUN_SAMPLE_US) / 1e6;
-    sampler->next_us = now_us + RUN_SAMPLE_US - (now_us - sampler->next_us) % RUN_SAMPLE_US;
+    double seconds = (double)(now_us - sampler->next_us + BENCH_RUN_SAMPLE_US) / 1e6;
+    sampler->next_us = now_us + BENCH_RUN_SAMPLE_US - (now_us - sampler->next_us) % BENCH_RUN_SAMPLE_US;
     struct bench_sample *sample = bench_result_sample(run->result);
     if (sample == NULL)
         return true;

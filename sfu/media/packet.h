@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sfu/wire/picture_ids.h"
 #include "sfu/wire/rtp.h"
 
 struct sfu_packet {
@@ -21,6 +22,7 @@ struct sfu_packet {
     bool has_audio_level;
     bool audio_voice;
     uint8_t audio_level;                         /**< RFC 6464 */
+    struct sfu_picture_ids picture;              /**< of video: offsets into the payload */
     uint8_t data[SFU_RTP_PACKET_MAX_BYTES + 16]; /**< from the RTP header on; room for an authentication tag */
 };
 

@@ -6,8 +6,9 @@
 
 #include "base/err.h"
 
-#define HISTORY_MASK (SFU_REWRITER_HISTORY - 1u)
-#define WORD_COUNT   (SFU_REWRITER_HISTORY / 64u)
+#define HISTORY_MASK    (SFU_REWRITER_HISTORY - 1u)
+#define OFFSET_ABSURD_S 10
+#define WORD_COUNT      (SFU_REWRITER_HISTORY / 64u)
 
 void sfu_rtp_rewriter_init(struct sfu_rtp_rewriter *rewriter, uint32_t clock_hz, uint16_t first_seq,
                            uint32_t first_timestamp_ts)
@@ -25,6 +26,14 @@ void sfu_rtp_rewriter_init(struct sfu_rtp_rewriter *rewriter, uint32_t clock_hz,
 void sfu_rtp_rewriter_switch(struct sfu_rtp_rewriter *rewriter)
 {
     rewriter->has_source = false;
+    rewriter->has_next_offset = false;
+}
+
+void sfu_rtp_rewriter_switch_to(struct sfu_rtp_rewriter *rewriter, uint32_t timestamp_offset_ts)
+{
+    rewriter->has_source = false;
+    rewriter->has_next_offset = true;
+    rewriter->next_offset_ts = timestamp_offset_ts;
 }
 
 /* ---- the bits of dropped source numbers ---- */
@@ -79,18 +88,35 @@ static bool was_sent(const struct sfu_rtp_rewriter *rewriter, uint64_t out)
     return rewriter->sent[out & HISTORY_MASK].out_low == (uint32_t)out;
 }
 
+/* Where the first packet of a source goes in time: by the offset that is known, else by the time that has passed. Two
+ * frames never share a timestamp. */
+static uint32_t first_timestamp(struct sfu_rtp_rewriter *rewriter, uint64_t now_us, uint32_t timestamp_ts)
+{
+    uint32_t last_ts = rewriter->highest_out_timestamp_ts;
+    uint64_t elapsed_us = now_us > rewriter->highest_out_us ? now_us - rewriter->highest_out_us : 0;
+    uint32_t step_ts =
+        (uint32_t)(elapsed_us / 1000000u * rewriter->clock_hz + elapsed_us % 1000000u * rewriter->clock_hz / 1000000u);
+    if (rewriter->has_next_offset) {
+        int32_t ahead_ts = sfu_rtp_rewriter_ahead_ts(rewriter, timestamp_ts, rewriter->next_offset_ts);
+        int64_t off_ts = (int64_t)ahead_ts - step_ts, absurd_ts = (int64_t)rewriter->clock_hz * OFFSET_ABSURD_S;
+        if (off_ts < absurd_ts && off_ts > -absurd_ts) {
+            rewriter->timestamp_nudge_ts = ahead_ts > 0 ? 0 : (uint32_t)(1 - ahead_ts);
+            return last_ts + (ahead_ts > 0 ? (uint32_t)ahead_ts : 1u);
+        }
+    }
+    return last_ts + (step_ts > 0 ? step_ts : 1u);
+}
+
 /* The first packet of a source goes right behind the last one sent, in number and in time. */
 static void start_source(struct sfu_rtp_rewriter *rewriter, uint64_t now_us, uint64_t source, uint32_t timestamp_ts)
 {
     uint32_t out_timestamp_ts = rewriter->highest_out_timestamp_ts;
+    rewriter->timestamp_nudge_ts = 0;
     if (rewriter->started) {
-        uint64_t elapsed_us = now_us > rewriter->highest_out_us ? now_us - rewriter->highest_out_us : 0;
-        uint64_t step_ts =
-            elapsed_us / 1000000u * rewriter->clock_hz + elapsed_us % 1000000u * rewriter->clock_hz / 1000000u;
-        /* Two frames never share a timestamp. */
-        out_timestamp_ts += step_ts > 0 ? (uint32_t)step_ts : 1u;
+        out_timestamp_ts = first_timestamp(rewriter, now_us, timestamp_ts);
         rewriter->out_start = rewriter->highest_out + 1;
     }
+    rewriter->has_next_offset = false;
     rewriter->has_source = true;
     rewriter->source_start = source;
     rewriter->highest_source = source;

@@ -31,6 +31,10 @@ struct sfu_rtp_rewriter {
     uint64_t out_start;      /* the number of source_start; before anything was sent: the first number to use */
     int64_t seq_offset;      /* out = source + offset, for numbers above highest_source */
     uint32_t timestamp_offset_ts;
+    uint32_t
+        timestamp_nudge_ts; /* part of it that is no mapping: the source's first frame had to follow the last one */
+    bool has_next_offset;   /* _switch_to */
+    uint32_t next_offset_ts;
     uint64_t highest_out;
     uint32_t highest_out_timestamp_ts;
     uint64_t highest_out_us;                     /* when that timestamp was first sent */
@@ -45,6 +49,22 @@ void sfu_rtp_rewriter_init(struct sfu_rtp_rewriter *rewriter, uint32_t clock_hz,
 /** The source changes: the next mapped packet starts a new one and continues right after the last number sent; its
  * timestamp continues by the time that has passed since. Numbers of the old source are no longer mapped. */
 void sfu_rtp_rewriter_switch(struct sfu_rtp_rewriter *rewriter);
+/** The same to a source whose time is known: its timestamps go out `timestamp_offset_ts` larger, as another encoding of
+ * the same picture by the publisher's sender reports. Only if its first one would not be behind the last one sent, all
+ * of them move by what is missing, until the next switch; and an offset that cannot be (10 s away from the time passed)
+ * is not used. */
+void sfu_rtp_rewriter_switch_to(struct sfu_rtp_rewriter *rewriter, uint32_t timestamp_offset_ts);
+/** How far ahead of the last timestamp sent a packet of another source with this offset would be; negative: behind. */
+static inline int32_t sfu_rtp_rewriter_ahead_ts(const struct sfu_rtp_rewriter *rewriter, uint32_t timestamp_ts,
+                                                uint32_t timestamp_offset_ts)
+{
+    return (int32_t)(timestamp_ts + timestamp_offset_ts - rewriter->highest_out_timestamp_ts);
+}
+/** The present source's offset as the sources' clocks would have it, without what the last switch added. */
+static inline uint32_t sfu_rtp_rewriter_clock_offset_ts(const struct sfu_rtp_rewriter *rewriter)
+{
+    return rewriter->timestamp_offset_ts - rewriter->timestamp_nudge_ts;
+}
 /** Maps a packet to be sent now. Returns 0 with the extended number (for the SRTP index) and timestamp, or
  * BASE_ERR_REPLAY: older than the switch or than the history, sent before, or a late packet whose place was closed by a
  * drop: do not send. (The same number must never be encrypted twice with other content.) */

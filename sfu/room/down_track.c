@@ -35,7 +35,7 @@ void sfu_down_track_restart(struct sfu_down_track *down)
     if (down->up != NULL) {
         down->up->slots[down->slot].packets = 0;
         down->up->slots[down->slot].octets = 0;
-        down->up->slots[down->slot].waiting = down->kind == SFU_VIDEO;
+        sfu_up_track_stop_slot(down->up, &down->up->slots[down->slot]);
     }
 }
 
@@ -84,6 +84,17 @@ void sfu_down_track_configure(struct sfu_down_track *down, const struct sfu_down
         sfu_forward_ext_prepare(&down->up->slots[down->slot].ext, down->config.mid, down->kind == SFU_AUDIO);
 }
 
+static bool is_paused(const struct sfu_down_track *down)
+{
+    return down->config.view.paused && down->kind == SFU_VIDEO;
+}
+
+static unsigned layer_limit(const struct sfu_down_track *down)
+{
+    uint8_t layers_max = down->config.view.layers_max;
+    return layers_max == 0 || layers_max > SFU_LAYERS_MAX ? SFU_LAYERS_MAX - 1 : layers_max - 1u;
+}
+
 int sfu_down_track_attach(struct sfu_down_track *down, uint64_t now_us, struct sfu_up_track *up)
 {
     if (down->up != NULL)
@@ -99,6 +110,7 @@ int sfu_down_track_attach(struct sfu_down_track *down, uint64_t now_us, struct s
     slot->octets = down->octets;
     slot->payload_type = sfu_send_payload_type(down->kind, up->config.video_codec);
     slot->waiting = down->kind == SFU_VIDEO;
+    sfu_layer_selector_init(&slot->layers, layer_limit(down));
     sfu_forward_ext_prepare(&slot->ext, down->config.mid, down->kind == SFU_AUDIO);
     down->up = up;
     down->slot = up->slot_count - 1;
@@ -118,19 +130,49 @@ void sfu_down_track_detach(struct sfu_down_track *down)
     down->up = NULL;
 }
 
-void sfu_down_track_set_transport(struct sfu_down_track *down, uint64_t now_us, struct sfu_transport *transport)
+/* The slot sends there, or (NULL) nowhere. Returns true if it starts. */
+static bool set_slot_transport(struct sfu_down_track *down, struct sfu_transport *transport)
 {
-    if (down->up == NULL)
-        return;
     struct sfu_forward_slot *slot = &down->up->slots[down->slot];
     bool starts = slot->transport == NULL && transport != NULL;
     slot->transport = transport;
     if (!starts)
-        return;
+        return false;
     /* What was sent to nobody meanwhile is no loss. */
     sfu_rtp_rewriter_switch(&down->rewriter);
-    slot->waiting = down->kind == SFU_VIDEO;
-    sfu_up_track_request_key_frame(down->up, now_us);
+    sfu_up_track_stop_slot(down->up, slot);
+    return true;
+}
+
+void sfu_down_track_set_transport(struct sfu_down_track *down, uint64_t now_us, struct sfu_transport *transport)
+{
+    if (down->up == NULL || !set_slot_transport(down, is_paused(down) ? NULL : transport))
+        return;
+    down->waits_by_choice = false;
+    sfu_up_track_choose_layer(down->up, &down->up->slots[down->slot], now_us);
+}
+
+void sfu_down_track_set_view(struct sfu_down_track *down, uint64_t now_us, const struct sfu_view *view)
+{
+    down->config.view = *view;
+    if (down->up == NULL || down->kind != SFU_VIDEO)
+        return;
+    struct sfu_forward_slot *slot = &down->up->slots[down->slot];
+    slot->layers.limit = (uint8_t)layer_limit(down);
+    struct sfu_transport *transport = is_paused(down) ? NULL : sfu_participant_send_transport(down->subscriber);
+    bool starts = set_slot_transport(down, transport);
+    if (transport == NULL)
+        return;
+    down->waits_by_choice = down->waits_by_choice || starts;
+    uint8_t target = slot->layers.target;
+    bool simulcast = down->up->layer_count > 1;
+    if (simulcast)
+        (void)sfu_layer_selector_update(&slot->layers, &down->up->activity);
+    /* A key frame that somebody makes us ask for: within their budget now, else at its pace. */
+    if (!starts && (!simulcast || slot->layers.target == target || slot->layers.target == slot->layers.current))
+        return;
+    bool at_once = sfu_token_bucket_take(&down->key_frames, now_us, SFU_KEY_FRAMES_PER_S, SFU_KEY_FRAMES_BURST, 1);
+    sfu_up_track_choose_layer(down->up, slot, at_once ? now_us : now_us + 1000000u / SFU_KEY_FRAMES_PER_S);
 }
 
 void sfu_down_track_past_of(const struct sfu_down_track *down, struct sfu_down_track_past *out)
@@ -147,6 +189,8 @@ void sfu_down_track_past_of(const struct sfu_down_track *down, struct sfu_down_t
 
 static bool send_rtx(struct sfu_down_track *down, const struct sfu_packet *packet, uint16_t original_seq)
 {
+    uint16_t picture_id;
+    uint8_t tl0;
     struct sfu_transport *transport = down->up->slots[down->slot].transport;
     size_t payload_bytes = RTX_OSN_BYTES + (size_t)packet->payload_bytes;
     uint8_t *out = sfu_transport_reserve_rtp(transport, SFU_RTP_HEADER_MIN_BYTES + SFU_FORWARD_EXT_MAX + payload_bytes);
@@ -165,7 +209,11 @@ static bool send_rtx(struct sfu_down_track *down, const struct sfu_packet *packe
         SFU_RTP_HEADER_MIN_BYTES +
         sfu_forward_ext_write(&down->rtx_ext, out + SFU_RTP_HEADER_MIN_BYTES, packet, &down->subscriber->transport_seq);
     base_put_be16(out + header_bytes, original_seq);
-    memcpy(out + header_bytes + RTX_OSN_BYTES, packet->data + packet->payload_offset, packet->payload_bytes);
+    uint8_t *payload = out + header_bytes + RTX_OSN_BYTES;
+    memcpy(payload, packet->data + packet->payload_offset, packet->payload_bytes);
+    if (down->up->layer_count > 1 &&
+        sfu_picture_rewriter_map(&down->pictures, &packet->picture, false, &picture_id, &tl0))
+        sfu_picture_ids_write(payload, &packet->picture, picture_id, tl0);
     return sfu_transport_send_rtp(transport, out, header_bytes, down->rtx_ext_seq++, down->config.rtx_ssrc,
                                   out + header_bytes, payload_bytes, 0) > 0;
 }
@@ -174,9 +222,9 @@ void sfu_down_track_on_nack(struct sfu_down_track *down, uint64_t now_us, uint16
 {
     struct sfu_stats *stats = &down->context->stats;
     stats->nack_received++;
-    if (down->up == NULL || down->up->cache == NULL || down->config.rtx_ssrc == 0 ||
-        down->up->slots[down->slot].transport == NULL)
+    if (down->up == NULL || down->config.rtx_ssrc == 0 || down->up->slots[down->slot].transport == NULL)
         return;
+    const struct sfu_up_layer *layer = sfu_up_track_layer_of(down->up, &down->up->slots[down->slot]);
     struct sfu_down_track_resent *resent = &down->resent[seq % SFU_DOWN_TRACK_RESENT];
     uint32_t rtt_us = down->subscriber->rtt_us;
     uint64_t rest_us = rtt_us > SFU_RESEND_MIN_US ? rtt_us : SFU_RESEND_MIN_US;
@@ -184,8 +232,9 @@ void sfu_down_track_on_nack(struct sfu_down_track *down, uint64_t now_us, uint16
         return;
     uint64_t source_ext_seq, out_ext_seq;
     const struct sfu_packet *packet = NULL;
-    if (sfu_rtp_rewriter_find(&down->rewriter, seq, &source_ext_seq, &out_ext_seq) == 0)
-        packet = sfu_rtx_cache_get(down->up->cache, source_ext_seq);
+    if (layer != NULL && layer->cache != NULL &&
+        sfu_rtp_rewriter_find(&down->rewriter, seq, &source_ext_seq, &out_ext_seq) == 0)
+        packet = sfu_rtx_cache_get(layer->cache, source_ext_seq);
     if (packet == NULL) {
         stats->rtx_not_found++;
         return;
@@ -204,18 +253,21 @@ void sfu_down_track_on_nack(struct sfu_down_track *down, uint64_t now_us, uint16
 bool sfu_down_track_sender_report(const struct sfu_down_track *down, uint64_t now_us, struct sfu_rtcp_sr *out)
 {
     const struct sfu_up_track *up = down->up;
-    if (up == NULL || up->slots[down->slot].transport == NULL || !down->rewriter.has_source || !up->stats.has_sr)
+    if (up == NULL || up->slots[down->slot].transport == NULL || !down->rewriter.has_source)
+        return false;
+    const struct sfu_up_layer *layer = sfu_up_track_layer_of(up, &up->slots[down->slot]);
+    if (layer == NULL || !layer->stats.has_sr)
         return false;
     uint64_t wall_us = sfu_context_wall_us(down->context, now_us);
     int64_t publisher_us = (int64_t)wall_us - up->owner->clock_offset_us;
-    int64_t since_us = publisher_us - sfu_participant_wall_us_of_ntp(up->stats.sr_ntp);
+    int64_t since_us = publisher_us - sfu_participant_wall_us_of_ntp(layer->stats.sr_ntp);
     if (since_us > SR_EXTRAPOLATE_S * INT64_C(1000000) || since_us < -SR_EXTRAPOLATE_S * INT64_C(1000000))
         return false;
     int64_t ticks = since_us * (int64_t)clock_hz(down->kind) / 1000000;
     *out = (struct sfu_rtcp_sr){
         .ssrc = down->config.ssrc,
         .ntp = sfu_ntp_of_wall_us(wall_us),
-        .rtp_ts = up->stats.sr_rtp_ts + (uint32_t)ticks + down->rewriter.timestamp_offset_ts,
+        .rtp_ts = layer->stats.sr_rtp_ts + (uint32_t)ticks + down->rewriter.timestamp_offset_ts,
         .packet_count = up->slots[down->slot].packets,
         .octet_count = up->slots[down->slot].octets,
     };
@@ -228,7 +280,17 @@ void sfu_down_track_on_key_frame_request(struct sfu_down_track *down, uint64_t n
 {
     if (down->up == NULL)
         return;
-    if (down->up->slots[down->slot].waiting ||
-        sfu_token_bucket_take(&down->key_frames, now_us, SFU_KEY_FRAMES_PER_S, SFU_KEY_FRAMES_BURST, 1))
-        sfu_up_track_request_key_frame(down->up, now_us);
+    struct sfu_forward_slot *slot = &down->up->slots[down->slot];
+    bool simulcast = down->up->layer_count > 1;
+    bool waits = simulcast ? slot->layers.current == SFU_LAYER_NONE : slot->waiting;
+    if (slot->transport == NULL)
+        return;
+    if (!(waits && !down->waits_by_choice) &&
+        !sfu_token_bucket_take(&down->key_frames, now_us, SFU_KEY_FRAMES_PER_S, SFU_KEY_FRAMES_BURST, 1))
+        return;
+    sfu_up_track_request_key_frame(down->up,
+                                   !simulcast ? 0
+                                   : waits    ? slot->layers.target
+                                              : slot->layers.current,
+                                   now_us);
 }

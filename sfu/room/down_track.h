@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sfu/media/picture_rewriter.h"
 #include "sfu/media/rtp_rewriter.h"
 #include "sfu/media/token_bucket.h"
 #include "sfu/room/context.h"
@@ -50,9 +51,11 @@ struct sfu_down_track {
     struct sfu_down_track_config config;
     enum sfu_kind kind;
     struct sfu_token_bucket key_frames;
-    bool listed;              /* while a SUBSCRIBE is carried out */
-    uint32_t packets, octets; /* of earlier slots */
-    uint64_t rtx_ext_seq;     /* next */
+    bool waits_by_choice;                 /**< for a key frame, because the subscriber had paused */
+    struct sfu_picture_rewriter pictures; /**< simulcast */
+    bool listed;                          /* while a SUBSCRIBE is carried out */
+    uint32_t packets, octets;             /* of earlier slots */
+    uint64_t rtx_ext_seq;                 /* next */
     struct sfu_forward_ext rtx_ext;
     struct sfu_down_track_resent {
         uint64_t at_us;
@@ -73,6 +76,8 @@ void sfu_down_track_detach(struct sfu_down_track *down);
 void sfu_down_track_configure(struct sfu_down_track *down, const struct sfu_down_track_config *config);
 /** The subscriber's transport can (or, NULL, cannot) be sent to now. Starting asks for a key frame. */
 void sfu_down_track_set_transport(struct sfu_down_track *down, uint64_t now_us, struct sfu_transport *transport);
+/** How the subscriber wants it from now on. Key frames that this takes are within its budget. */
+void sfu_down_track_set_view(struct sfu_down_track *down, uint64_t now_us, const struct sfu_view *view);
 /** New keys: numbers start afresh, as the new receiver must guess a rollover counter of 0. */
 void sfu_down_track_restart(struct sfu_down_track *down);
 void sfu_down_track_past_of(const struct sfu_down_track *down, struct sfu_down_track_past *out);

@@ -144,6 +144,8 @@ static uint32_t participant_command(struct sfu_context *context, uint64_t now_us
         return sfu_participant_publish(participant, now_us, command);
     case SFU_COMMAND_SUBSCRIBE:
         return sfu_participant_subscribe(participant, now_us, command);
+    case SFU_COMMAND_VIEW:
+        return sfu_participant_view(participant, now_us, command);
     case SFU_COMMAND_MUTE:
         return sfu_participant_mute(participant, now_us, command);
     default:

@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "sfu/room/down_track.h"
 #include "sfu/room/up_track.h"
 
 #define RTP_EXT_PROFILE_ONE_BYTE 0xBEDE /* RFC 8285 section 4.2 */
+#define STALE_TS                 450    /* 5 ms: browsers' sender reports are some milliseconds off */
 
 void sfu_forward_ext_prepare(struct sfu_forward_ext *ext, const char *mid, bool audio)
 {
@@ -48,14 +50,21 @@ size_t sfu_forward_ext_write(const struct sfu_forward_ext *ext, uint8_t *out, co
     return ext->bytes;
 }
 
-static void send_one(struct sfu_context *context, struct sfu_forward_slot *slot, uint64_t now_us,
-                     const struct sfu_packet *packet, size_t pad_bytes)
+/* With `layered` picture ids may have to be written: then the payload is copied behind the header and encrypted there.
+ */
+static inline __attribute__((always_inline)) void send_to(struct sfu_context *context, struct sfu_forward_slot *slot,
+                                                          uint64_t now_us, const struct sfu_packet *packet,
+                                                          size_t pad_bytes, bool layered)
 {
     uint64_t ext_seq;
     uint32_t timestamp_ts;
+    uint16_t picture_id;
+    uint8_t tl0;
     if (sfu_rtp_rewriter_map(slot->rewriter, now_us, packet->ext_seq, packet->header.timestamp_ts, &ext_seq,
                              &timestamp_ts) != 0)
         return;
+    bool write_ids = layered && sfu_picture_rewriter_map(&slot->down->pictures, &packet->picture,
+                                                         ext_seq == slot->rewriter->highest_out, &picture_id, &tl0);
     /* Mapped before reserved: a packet that finds the egress full is a loss that a NACK can still repair. */
     size_t plain_bytes = SFU_RTP_HEADER_MIN_BYTES + sizeof slot->ext.data + packet->payload_bytes + pad_bytes;
     uint8_t *out = sfu_transport_reserve_rtp(slot->transport, plain_bytes);
@@ -71,8 +80,13 @@ static void send_one(struct sfu_context *context, struct sfu_forward_slot *slot,
     sfu_rtp_write_fixed(out, &header);
     size_t header_bytes = SFU_RTP_HEADER_MIN_BYTES + sfu_forward_ext_write(&slot->ext, out + SFU_RTP_HEADER_MIN_BYTES,
                                                                            packet, slot->transport_seq);
-    size_t sent = sfu_transport_send_rtp(slot->transport, out, header_bytes, ext_seq, slot->ssrc,
-                                         packet->data + packet->payload_offset, packet->payload_bytes, pad_bytes);
+    const uint8_t *payload = packet->data + packet->payload_offset;
+    if (layered && write_ids) {
+        payload = memcpy(out + header_bytes, payload, packet->payload_bytes);
+        sfu_picture_ids_write(out + header_bytes, &packet->picture, picture_id, tl0);
+    }
+    size_t sent = sfu_transport_send_rtp(slot->transport, out, header_bytes, ext_seq, slot->ssrc, payload,
+                                         packet->payload_bytes, pad_bytes);
     if (sent == 0)
         return;
     slot->packets++;
@@ -82,21 +96,96 @@ static void send_one(struct sfu_context *context, struct sfu_forward_slot *slot,
     context->stats.padding_bytes_out += pad_bytes;
 }
 
+static void send_one(struct sfu_context *context, struct sfu_forward_slot *slot, uint64_t now_us,
+                     const struct sfu_packet *packet, size_t pad_bytes)
+{
+    send_to(context, slot, now_us, packet, pad_bytes, false);
+}
+
+static void send_layered(struct sfu_context *context, struct sfu_forward_slot *slot, uint64_t now_us,
+                         const struct sfu_packet *packet, size_t pad_bytes)
+{
+    send_to(context, slot, now_us, packet, pad_bytes, true);
+}
+
 /* A key frame's first packet came late (reordered, or retransmitted): what arrived after it was passed over and has to
  * follow now, or the subscriber would see a hole where nothing was lost. */
-static void catch_up(struct sfu_context *context, struct sfu_up_track *up, struct sfu_forward_slot *slot,
-                     uint64_t now_us, uint64_t key_ext_seq)
+static void catch_up(struct sfu_context *context, const struct sfu_up_layer *layer, struct sfu_forward_slot *slot,
+                     uint64_t now_us, uint64_t key_ext_seq, bool layered)
 {
-    for (uint64_t seq = key_ext_seq + 1; seq <= up->unwrap.highest; seq++) {
-        const struct sfu_packet *packet = sfu_rtx_cache_get(up->cache, seq);
-        if (packet != NULL)
+    if (layer->cache == NULL || key_ext_seq >= layer->unwrap.highest ||
+        layer->unwrap.highest - key_ext_seq >= SFU_UP_TRACK_CACHE_PACKETS)
+        return;
+    for (uint64_t seq = key_ext_seq + 1; seq <= layer->unwrap.highest; seq++) {
+        const struct sfu_packet *packet = sfu_rtx_cache_get(layer->cache, seq);
+        if (packet == NULL)
+            continue;
+        if (layered)
+            send_layered(context, slot, now_us, packet, 0);
+        else
             send_one(context, slot, now_us, packet, 0);
     }
 }
 
-void sfu_forwarder_send(struct sfu_context *context, struct sfu_up_track *up, uint64_t now_us,
+/* ---- simulcast ------------------------------------------------------------------------------------------------- */
+
+/* At the first packet of a key frame of `layer`: the slot goes over to it, or (false) waits for a better one. */
+static bool change_layer(struct sfu_up_track *up, struct sfu_forward_slot *slot, unsigned layer, uint64_t now_us,
+                         const struct sfu_packet *packet)
+{
+    struct sfu_rtp_rewriter *rewriter = slot->rewriter;
+    const struct sfu_up_layer *from = sfu_up_track_layer_of(up, slot);
+    uint32_t shift_ts;
+    if (from != NULL && sfu_up_layer_shift_ts(&up->layers[layer], from, &shift_ts)) {
+        uint32_t offset_ts = sfu_rtp_rewriter_clock_offset_ts(rewriter) + shift_ts;
+        int32_t ahead_ts = sfu_rtp_rewriter_ahead_ts(rewriter, packet->header.timestamp_ts, offset_ts);
+        if (ahead_ts < -STALE_TS && sfu_layer_selector_refuse(&slot->layers)) {
+            sfu_up_track_request_key_frame(up, layer, now_us);
+            return false;
+        }
+        sfu_rtp_rewriter_switch_to(rewriter, offset_ts);
+    } else {
+        sfu_rtp_rewriter_switch(rewriter);
+    }
+    sfu_picture_rewriter_switch(&slot->down->pictures);
+    sfu_layer_selector_changed(&slot->layers, layer);
+    return true;
+}
+
+static void send_layer(struct sfu_context *context, struct sfu_up_track *up, unsigned layer, uint64_t now_us,
+                       const struct sfu_packet *packet, size_t pad_bytes)
+{
+    for (uint32_t i = 0; i < up->slot_count; i++) {
+        struct sfu_forward_slot *slot = &up->slots[i];
+        if (slot->transport == NULL)
+            continue;
+        switch (sfu_layer_selector_decide(&slot->layers, layer, packet->key_frame)) {
+        case SFU_LAYER_DROP:
+            break;
+        case SFU_LAYER_FORWARD:
+            send_layered(context, slot, now_us, packet, pad_bytes);
+            break;
+        case SFU_LAYER_CHANGE:
+            if (!change_layer(up, slot, layer, now_us, packet))
+                break;
+            send_layered(context, slot, now_us, packet, pad_bytes);
+            catch_up(context, &up->layers[layer], slot, now_us, packet->ext_seq, true);
+            if (slot->layers.target != layer) /* it took what came first */
+                sfu_up_track_choose_layer(up, slot, now_us);
+            break;
+        }
+    }
+}
+
+/* ---- all ------------------------------------------------------------------------------------------------------- */
+
+void sfu_forwarder_send(struct sfu_context *context, struct sfu_up_track *up, unsigned layer, uint64_t now_us,
                         const struct sfu_packet *packet, size_t pad_bytes)
 {
+    if (up->layer_count > 1) {
+        send_layer(context, up, layer, now_us, packet, pad_bytes);
+        return;
+    }
     for (uint32_t i = 0; i < up->slot_count; i++) {
         struct sfu_forward_slot *slot = &up->slots[i];
         if (i + 1 < up->slot_count)
@@ -111,17 +200,16 @@ void sfu_forwarder_send(struct sfu_context *context, struct sfu_up_track *up, ui
             continue;
         slot->waiting = false;
         send_one(context, slot, now_us, packet, pad_bytes);
-        if (up->cache != NULL && packet->ext_seq < up->unwrap.highest &&
-            up->unwrap.highest - packet->ext_seq < SFU_UP_TRACK_CACHE_PACKETS)
-            catch_up(context, up, slot, now_us, packet->ext_seq);
+        catch_up(context, &up->layers[0], slot, now_us, packet->ext_seq, false);
     }
 }
 
-void sfu_forwarder_drop(struct sfu_up_track *up, uint64_t ext_seq)
+void sfu_forwarder_drop(struct sfu_up_track *up, unsigned layer, uint64_t ext_seq)
 {
     for (uint32_t i = 0; i < up->slot_count; i++) {
         struct sfu_forward_slot *slot = &up->slots[i];
-        if (slot->transport != NULL && !slot->waiting)
+        bool gets = up->layer_count > 1 ? slot->layers.current == layer : !slot->waiting;
+        if (slot->transport != NULL && gets)
             sfu_rtp_rewriter_drop(slot->rewriter, ext_seq);
     }
 }

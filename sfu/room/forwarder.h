@@ -9,6 +9,13 @@
  *
  * Video starts only with the first packet of a key frame: a slot that waits for one is passed over until then.
  *
+ * Simulcast: a slot gets the packets of one layer, and goes over to its target at a key frame of that. Sequence numbers
+ * and picture ids go on right behind the last ones sent; timestamps too, by the layers' sender reports where there are
+ * any (each layer has an RTP clock of its own). A key frame that is older than what was shown already (its first packet
+ * had been lost) is left out and another one asked for. Only where picture ids have to be changed is the payload
+ * copied. A frame of the old layer that is under way at the switch is cut off there, and losses before it are not
+ * repaired any more: the key frame makes both good.
+ *
  * One-byte padding: libwebrtc splits a frame into packets of size S and then S + 1. A packet of size S gets one byte of
  * RTP padding, so that all segments of a frame have one size and leave in one GSO run (egress.h).
  */
@@ -19,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sfu/media/layer_selector.h"
 #include "sfu/media/packet.h"
 #include "sfu/media/rtp_rewriter.h"
 #include "sfu/room/context.h"
@@ -46,7 +54,8 @@ struct sfu_forward_slot {
     uint32_t packets; /**< for sender reports, modulo 2^32 */
     uint32_t octets;
     uint8_t payload_type;
-    bool waiting; /**< for a key frame */
+    bool waiting;                     /**< for a key frame; tracks of one layer */
+    struct sfu_layer_selector layers; /**< simulcast */
     struct sfu_forward_ext ext;
 };
 
@@ -57,10 +66,10 @@ void sfu_forward_ext_prepare(struct sfu_forward_ext *ext, const char *mid, bool 
 size_t sfu_forward_ext_write(const struct sfu_forward_ext *ext, uint8_t *out, const struct sfu_packet *packet,
                              uint16_t *transport_seq);
 
-/** Sends `packet` to all active slots of `up`. `pad_bytes`: 0 or 1. */
-void sfu_forwarder_send(struct sfu_context *context, struct sfu_up_track *up, uint64_t now_us,
+/** Sends `packet`, which came in `layer`, to all active slots of `up` that get it. `pad_bytes`: 0 or 1. */
+void sfu_forwarder_send(struct sfu_context *context, struct sfu_up_track *up, unsigned layer, uint64_t now_us,
                         const struct sfu_packet *packet, size_t pad_bytes);
-/** The packet `ext_seq` of `up` is left out on purpose: closes the gap in every slot. */
-void sfu_forwarder_drop(struct sfu_up_track *up, uint64_t ext_seq);
+/** The packet `ext_seq` of `layer` is left out on purpose: closes the gap in every slot. */
+void sfu_forwarder_drop(struct sfu_up_track *up, unsigned layer, uint64_t ext_seq);
 
 #endif

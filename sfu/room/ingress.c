@@ -30,6 +30,7 @@ static void count_unprotect_error(struct sfu_stats *stats, int err)
 
 struct match {
     struct sfu_up_track *up;
+    unsigned layer;
     bool rtx;
     bool learned;
 };
@@ -37,6 +38,17 @@ struct match {
 static bool is_rtx_of(const struct sfu_up_track *up, uint8_t payload_type)
 {
     return up->config.rtx_payload_type != 0 && payload_type == up->config.rtx_payload_type;
+}
+
+/* Simulcast: the rid says which layer (RFC 8852); of a retransmission the repaired rid. -1: it does not say. */
+static int layer_by_rid(const struct sfu_up_track *up, bool rtx, const struct sfu_rtp_ext_values *values)
+{
+    if (up->layer_count == 1)
+        return 0;
+    enum sfu_rtp_ext_kind kind = rtx ? SFU_RTP_EXT_RRID : SFU_RTP_EXT_RID;
+    if ((values->has & (1u << kind)) == 0)
+        return -1;
+    return sfu_up_track_layer_of_rid(up, rtx ? values->rrid : values->rid);
 }
 
 static bool find_by_mid(const struct sfu_participant *participant, const uint8_t *datagram,
@@ -53,7 +65,10 @@ static bool find_by_mid(const struct sfu_participant *participant, const uint8_t
         if (sfu_rtp_ext_read(datagram, header, &up->config.extensions, &values) != 0 ||
             (values.has & (1u << SFU_RTP_EXT_MID)) == 0 || strcmp(values.mid, up->config.mid) != 0)
             continue;
-        *match = (struct match){.up = up, .rtx = rtx, .learned = true};
+        int layer = layer_by_rid(up, rtx, &values);
+        if (layer < 0)
+            return false;
+        *match = (struct match){.up = up, .layer = (unsigned)layer, .rtx = rtx, .learned = true};
         return true;
     }
     return false;
@@ -67,7 +82,7 @@ static bool find_track(const struct sfu_participant *participant, const uint8_t 
         if (entry->ssrc != header->ssrc)
             continue;
         struct sfu_up_track *up = participant->ups[entry->up];
-        *match = (struct match){.up = up, .rtx = entry->rtx};
+        *match = (struct match){.up = up, .layer = entry->layer, .rtx = entry->rtx};
         return true;
     }
     return find_by_mid(participant, datagram, header, match);
@@ -115,12 +130,13 @@ static bool read_packet(const struct sfu_participant *participant, uint64_t now_
 }
 
 /* RFC 4588 section 4: the original's number stands before its payload. Returns false if there is no original. */
-static bool unwrap_rtx(const struct sfu_up_track *up, struct sfu_packet *packet)
+static bool unwrap_rtx(const struct sfu_up_track *up, unsigned layer, struct sfu_packet *packet)
 {
-    if (packet->payload_bytes <= RTX_OSN_BYTES || up->ssrc == 0)
+    uint32_t ssrc = up->layers[layer].ssrc;
+    if (packet->payload_bytes <= RTX_OSN_BYTES || ssrc == 0)
         return false; /* padding only: a bandwidth probe */
     packet->header.seq = base_get_be16(packet->data + packet->payload_offset);
-    packet->header.ssrc = up->ssrc;
+    packet->header.ssrc = ssrc;
     packet->header.payload_type = up->config.payload_type;
     packet->payload_offset = (uint16_t)(packet->payload_offset + RTX_OSN_BYTES);
     packet->payload_bytes = (uint16_t)(packet->payload_bytes - RTX_OSN_BYTES);
@@ -134,7 +150,7 @@ static void deliver(struct sfu_participant *participant, uint64_t now_us, const 
     struct sfu_context *context = participant->context;
     struct sfu_up_track *up = match->up;
     if (match->learned) {
-        sfu_up_track_bind(up, now_us, match->rtx, packet->header.ssrc);
+        sfu_up_track_bind(up, match->layer, now_us, match->rtx, packet->header.ssrc);
         sfu_participant_index_ssrcs(participant);
     }
     uint8_t expected_type = match->rtx ? up->config.rtx_payload_type : up->config.payload_type;
@@ -142,8 +158,8 @@ static void deliver(struct sfu_participant *participant, uint64_t now_us, const 
         context->stats.dropped_malformed++;
     } else if (packet->header.payload_type != expected_type) {
         context->stats.dropped_unknown_ssrc++; /* a codec that was not negotiated */
-    } else if (!match->rtx || unwrap_rtx(up, packet)) {
-        sfu_up_track_on_packet(up, now_us, packet, match->rtx);
+    } else if (!match->rtx || unwrap_rtx(up, match->layer, packet)) {
+        sfu_up_track_on_packet(up, match->layer, now_us, packet, match->rtx);
         packet = NULL;
     }
     if (packet != NULL)
@@ -170,7 +186,7 @@ void sfu_ingress_rtp(struct sfu_participant *participant, uint64_t now_us, const
         return;
     }
     if (!find_track(participant, datagram, &header, &match) ||
-        (match.learned && !match.rtx && !sfu_up_track_may_bind(match.up, now_us))) {
+        (match.learned && !match.rtx && !sfu_up_track_may_bind(match.up, match.layer, now_us))) {
         context->stats.dropped_unknown_ssrc++;
         return;
     }
@@ -195,20 +211,28 @@ void sfu_ingress_rtp(struct sfu_participant *participant, uint64_t now_us, const
 /* ---- RTCP ----------------------------------------------------------------------------------------------------------
  */
 
+static struct sfu_up_layer *layer_by_ssrc(const struct sfu_participant *participant, uint32_t ssrc)
+{
+    for (uint32_t i = 0; i < participant->ssrc_count; i++) {
+        const struct sfu_ssrc_entry *entry = &participant->ssrcs[i];
+        if (entry->ssrc == ssrc && !entry->rtx)
+            return &participant->ups[entry->up]->layers[entry->layer];
+    }
+    return NULL;
+}
+
 static void on_publisher_sr(struct sfu_participant *participant, uint64_t now_us, const struct sfu_rtcp_item *item)
 {
-    for (uint32_t i = 0; i < participant->up_count; i++) {
-        if (participant->ups[i]->ssrc != item->sr.ssrc)
-            continue;
-        sfu_rtp_stats_on_sr(&participant->ups[i]->stats, now_us, &item->sr);
-        int64_t offset_us =
-            (int64_t)sfu_context_wall_us(participant->context, now_us) - sfu_participant_wall_us_of_ntp(item->sr.ntp);
-        int64_t later_us = offset_us - participant->clock_offset_us;
-        if (!participant->has_clock_offset || later_us < 0 || later_us > CLOCK_STEP_US)
-            participant->clock_offset_us = offset_us;
-        participant->has_clock_offset = true;
+    struct sfu_up_layer *layer = layer_by_ssrc(participant, item->sr.ssrc);
+    if (layer == NULL)
         return;
-    }
+    sfu_rtp_stats_on_sr(&layer->stats, now_us, &item->sr);
+    int64_t offset_us =
+        (int64_t)sfu_context_wall_us(participant->context, now_us) - sfu_participant_wall_us_of_ntp(item->sr.ntp);
+    int64_t later_us = offset_us - participant->clock_offset_us;
+    if (!participant->has_clock_offset || later_us < 0 || later_us > CLOCK_STEP_US)
+        participant->clock_offset_us = offset_us;
+    participant->has_clock_offset = true;
 }
 
 static void on_report_blocks(struct sfu_participant *participant, uint64_t now_us, const struct sfu_rtcp_item *item)

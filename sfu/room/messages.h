@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sfu/media/layer_selector.h"
 #include "sfu/transport/dtls_session.h"
 #include "sfu/transport/ice_lite.h"
 #include "sfu/wire/rtp.h"
@@ -74,6 +75,10 @@ struct sfu_up_track_config {
     uint8_t rtx_payload_type; /**< 0: no RTX (audio) */
     uint32_t ssrc;            /**< from a=ssrc; 0: learn it by mid */
     uint32_t rtx_ssrc;        /**< from a=ssrc-group:FID; 0: learn it by mid and payload type */
+    /** Video: simulcast layers, lowest first (RFC 8853); 0 or 1: one stream. With layers their SSRCs are learned by mid
+     * and rid, and those above are not used. Both stay while the track does. */
+    uint8_t layer_count;
+    char rids[SFU_LAYERS_MAX][SFU_RTP_EXT_TEXT_MAX];
     struct sfu_rtp_ext_map extensions;
     bool muted;
 };
@@ -87,6 +92,10 @@ struct sfu_down_track_config {
     char mid[SFU_RTP_EXT_TEXT_MAX];
     uint32_t ssrc;     /**< ours, unique in the peer connection */
     uint32_t rtx_ssrc; /**< 0 for audio */
+    struct sfu_view {
+        uint8_t layers_max; /**< simulcast: only from the lowest so many; 0: all */
+        bool paused;        /**< video: nothing is sent. Audio is never paused */
+    } view;
 };
 
 enum sfu_command_kind {
@@ -100,7 +109,8 @@ enum sfu_command_kind {
     SFU_COMMAND_PUBLISH,    /**< the complete list of up tracks; those missing are unpublished */
     SFU_COMMAND_SUBSCRIBE,  /**< the complete list of down tracks; those missing are ended */
     SFU_COMMAND_MUTE,       /**< track_id (of participant_id), muted, origin */
-    SFU_COMMAND_STOP,       /**< used by the worker itself: closes every room with reason SHUTDOWN */
+    SFU_COMMAND_VIEW, /**< track_id, view: how participant_id wants to receive it from now on; also in SUBSCRIBE */
+    SFU_COMMAND_STOP, /**< used by the worker itself: closes every room with reason SHUTDOWN */
 };
 
 enum sfu_reason {
@@ -135,6 +145,7 @@ struct sfu_command {
     uint64_t track_id;
     bool muted;
     enum sfu_mute_origin origin;
+    struct sfu_view view;
     uint32_t up_count;
     struct sfu_up_track_config *up; /**< PUBLISH: up_count entries */
     uint32_t down_count;

@@ -182,6 +182,8 @@ uint32_t sfu_participant_transport(struct sfu_participant *participant, uint64_t
 /* The kind must fit the source: the right to publish sound is none to publish a picture. */
 static bool may_publish(const struct sfu_participant *participant, const struct sfu_up_track_config *config)
 {
+    if (config->layer_count > SFU_LAYERS_MAX)
+        return false;
     switch (config->source) {
     case SFU_SOURCE_MIC:
         return config->kind == SFU_AUDIO && (participant->rights & SFU_RIGHT_PUBLISH_AUDIO) != 0;
@@ -195,15 +197,22 @@ static bool may_publish(const struct sfu_participant *participant, const struct 
     return false;
 }
 
+static void index_ssrc(struct sfu_participant *participant, uint32_t ssrc, uint32_t up, unsigned layer, bool rtx)
+{
+    if (ssrc != 0)
+        participant->ssrcs[participant->ssrc_count++] =
+            (struct sfu_ssrc_entry){.ssrc = ssrc, .up = (uint8_t)up, .layer = (uint8_t)layer, .rtx = rtx};
+}
+
 void sfu_participant_index_ssrcs(struct sfu_participant *participant)
 {
     participant->ssrc_count = 0;
     for (uint32_t i = 0; i < participant->up_count; i++) {
         const struct sfu_up_track *up = participant->ups[i];
-        if (up->ssrc != 0)
-            participant->ssrcs[participant->ssrc_count++] = (struct sfu_ssrc_entry){up->ssrc, (uint8_t)i, false};
-        if (up->rtx_ssrc != 0)
-            participant->ssrcs[participant->ssrc_count++] = (struct sfu_ssrc_entry){up->rtx_ssrc, (uint8_t)i, true};
+        for (unsigned layer = 0; layer < up->layer_count; layer++) {
+            index_ssrc(participant, up->layers[layer].ssrc, i, layer, false);
+            index_ssrc(participant, up->layers[layer].rtx_ssrc, i, layer, true);
+        }
     }
 }
 
@@ -266,12 +275,28 @@ static struct sfu_up_track *own_track(const struct sfu_participant *participant,
     return NULL;
 }
 
+static unsigned layers_of(const struct sfu_up_track_config *config)
+{
+    return config->layer_count > 1 ? config->layer_count : 1;
+}
+
+/* May one go on as the other? */
+static bool is_same_track(const struct sfu_up_track_config *a, const struct sfu_up_track_config *b)
+{
+    if (a->kind != b->kind || a->source != b->source || a->video_codec != b->video_codec ||
+        layers_of(a) != layers_of(b))
+        return false;
+    for (unsigned i = 0; layers_of(a) > 1 && i < layers_of(a); i++)
+        if (strncmp(a->rids[i], b->rids[i], sizeof a->rids[i]) != 0)
+            return false;
+    return true;
+}
+
 static bool is_listed(const struct sfu_command *command, const struct sfu_up_track_config *config)
 {
     for (uint32_t i = 0; i < command->up_count; i++)
         if (command->up[i].track_id == config->track_id)
-            return command->up[i].kind == config->kind && command->up[i].source == config->source &&
-                   command->up[i].video_codec == config->video_codec;
+            return is_same_track(&command->up[i], config);
     return false;
 }
 
@@ -293,6 +318,8 @@ uint32_t sfu_participant_publish(struct sfu_participant *participant, uint64_t n
     for (uint32_t i = 0; i < command->up_count; i++) {
         struct sfu_up_track_config config = command->up[i];
         config.mid[sizeof config.mid - 1] = '\0';
+        for (unsigned layer = 0; layer < SFU_LAYERS_MAX; layer++)
+            config.rids[layer][sizeof config.rids[layer] - 1] = '\0';
         struct sfu_up_track *up = own_track(participant, config.track_id);
         if (is_repeated(command, i)) {
             ignored++;

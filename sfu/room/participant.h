@@ -49,8 +49,9 @@ struct sfu_participant {
     struct sfu_ssrc_entry {
         uint32_t ssrc;
         uint8_t up; /* index in ups */
+        uint8_t layer;
         bool rtx;
-    } ssrcs[2 * SFU_TRACKS_MAX];
+    } ssrcs[2 * SFU_LAYERS_MAX * SFU_TRACKS_MAX];
     uint32_t ssrc_count;
     struct sfu_twcc_recorder *twcc;
     struct sfu_token_bucket ingress_bits, ingress_packets;
@@ -90,6 +91,7 @@ uint32_t sfu_participant_publish(struct sfu_participant *participant, uint64_t n
                                  const struct sfu_command *command);
 uint32_t sfu_participant_subscribe(struct sfu_participant *participant, uint64_t now_us,
                                    const struct sfu_command *command);
+uint32_t sfu_participant_view(struct sfu_participant *participant, uint64_t now_us, const struct sfu_command *command);
 uint32_t sfu_participant_mute(struct sfu_participant *participant, uint64_t now_us, const struct sfu_command *command);
 
 /** After anything that may have changed a transport's state: events, and down tracks start or stop. */

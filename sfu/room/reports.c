@@ -25,23 +25,31 @@ void sfu_reports_feedback(struct sfu_participant *participant, uint64_t now_us)
 
 /* ---- to the publisher -------------------------------------------------------------------------------------------- */
 
+/* A report block about one layer, if there is something to report. */
+static unsigned add_block(struct sfu_up_layer *layer, uint64_t now_us, struct sfu_rtcp_report_block *out)
+{
+    return layer->ssrc != 0 && sfu_rtp_stats_report(&layer->stats, now_us, layer->ssrc, out);
+}
+
 static void send_rr(struct sfu_participant *participant, uint64_t now_us)
 {
     struct sfu_link *link = &participant->links[SFU_PUBLISH];
-    struct sfu_rtcp_report_block blocks[SFU_TRACKS_MAX];
+    struct sfu_rtcp_report_block blocks[SFU_TRACKS_MAX * SFU_LAYERS_MAX];
     unsigned count = 0;
     uint32_t worst_loss_q8 = 0, worst_jitter_us = 0;
     for (uint32_t i = 0; i < participant->up_count; i++) {
         struct sfu_up_track *up = participant->ups[i];
-        if (up->ssrc == 0 || !sfu_rtp_stats_report(&up->stats, now_us, up->ssrc, &blocks[count]))
-            continue;
-        uint32_t jitter_us = (uint32_t)((uint64_t)blocks[count].jitter_ts * 1000000 / up->stats.clock_hz);
-        if (blocks[count].fraction_lost > worst_loss_q8)
-            worst_loss_q8 = blocks[count].fraction_lost;
-        /* Jitter of audio only: a picture's packets are sent in bursts, at the encoder's pace. */
-        if (up->config.kind == SFU_AUDIO && jitter_us > worst_jitter_us)
-            worst_jitter_us = jitter_us;
-        count++;
+        unsigned first = count;
+        for (unsigned layer = 0; layer < up->layer_count; layer++)
+            count += add_block(&up->layers[layer], now_us, &blocks[count]);
+        for (unsigned b = first; b < count; b++) {
+            uint32_t jitter_us = (uint32_t)((uint64_t)blocks[b].jitter_ts * 1000000 / up->layers[0].stats.clock_hz);
+            if (blocks[b].fraction_lost > worst_loss_q8)
+                worst_loss_q8 = blocks[b].fraction_lost;
+            /* Jitter of audio only: a picture's packets are sent in bursts, at the encoder's pace. */
+            if (up->config.kind == SFU_AUDIO && jitter_us > worst_jitter_us)
+                worst_jitter_us = jitter_us;
+        }
     }
     participant->up_loss_q8 = worst_loss_q8;
     participant->up_jitter_us = worst_jitter_us;

@@ -109,7 +109,23 @@ static bool apply(struct sfu_participant *participant, uint64_t now_us, const st
         return false;
     down->listed = true;
     sfu_down_track_configure(down, config);
-    return down->up == up || sfu_down_track_attach(down, now_us, up) == 0;
+    if (down->up != up)
+        return sfu_down_track_attach(down, now_us, up) == 0;
+    sfu_down_track_set_view(down, now_us, &config->view);
+    return true;
+}
+
+uint32_t sfu_participant_view(struct sfu_participant *participant, uint64_t now_us, const struct sfu_command *command)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < participant->down_count; i++) {
+        struct sfu_down_track *down = participant->downs[i];
+        if (down->up == NULL || down->up->config.track_id != command->track_id)
+            continue;
+        sfu_down_track_set_view(down, now_us, &command->view);
+        found++;
+    }
+    return found == 0;
 }
 
 static void end_unlisted(struct sfu_participant *participant)

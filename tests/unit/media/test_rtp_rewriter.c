@@ -234,7 +234,73 @@ T_TEST(agrees_with_the_model)
     T_CHECK(next_out > 65536 + 5);
 }
 
+/* ---- another encoding of the same picture ---- */
+
+static uint32_t ts_at(uint64_t now_us, uint64_t source, uint32_t source_ts)
+{
+    uint64_t out;
+    uint32_t ts = 0;
+    return sfu_rtp_rewriter_map(&rw, now_us, source, source_ts, &out, &ts) == 0 ? ts : 0;
+}
+
+T_TEST(a_known_clock_is_kept_across_switches)
+{
+    sfu_rtp_rewriter_init(&rw, 90000, 100, 4000000000u);
+    T_EQ(ts_at(1000000, 10, 5000), 4000000000u);
+    uint32_t offset = sfu_rtp_rewriter_clock_offset_ts(&rw);
+    T_EQ(offset, 4000000000u - 5000);
+    /* The other encoding's time is 70000 ahead; its frame arrives late, which must not show. */
+    T_EQ(sfu_rtp_rewriter_ahead_ts(&rw, 75000 + 3600, offset - 70000), 3600);
+    sfu_rtp_rewriter_switch_to(&rw, offset - 70000);
+    T_EQ(ts_at(1090000, 900, 75000 + 3600), 4000003600u);
+    T_EQ(ts_at(1091000, 901, 75000 + 3600), 4000003600u);
+    T_EQ(ts_at(1092000, 902, 75000 + 7200), 4000007200u);
+    T_EQ(sfu_rtp_rewriter_clock_offset_ts(&rw), offset - 70000);
+    T_EQ(map(11), -1); /* of the one before */
+}
+
+T_TEST(two_frames_of_one_capture_follow_each_other)
+{
+    sfu_rtp_rewriter_init(&rw, 90000, 100, 0);
+    T_EQ(ts_at(0, 10, 0), 0);
+    T_EQ(ts_at(40000, 11, 3600), 3600);
+    uint32_t offset = sfu_rtp_rewriter_clock_offset_ts(&rw);
+    T_EQ(sfu_rtp_rewriter_ahead_ts(&rw, 3600, offset), 0);
+    sfu_rtp_rewriter_switch_to(&rw, offset); /* the same clock by chance */
+    T_EQ(ts_at(41000, 20, 3600), 3601);
+    T_EQ(ts_at(80000, 21, 7200), 7201);
+    /* What was added is not passed on: a hundred switches later time is where it was. */
+    for (uint32_t i = 0; i < 100; i++) {
+        uint32_t capture_ts = 7200 + 3600 * i;
+        T_EQ(sfu_rtp_rewriter_clock_offset_ts(&rw), offset);
+        sfu_rtp_rewriter_switch_to(&rw, sfu_rtp_rewriter_clock_offset_ts(&rw));
+        T_EQ(ts_at(80000 + 40000 * i, 1000 * (i + 1), capture_ts), i == 0 ? 7202 : capture_ts);
+    }
+    /* Older than what was sent: right behind it, and all that follow by as much. */
+    sfu_rtp_rewriter_switch_to(&rw, offset);
+    uint32_t last = 7200 + 3600 * 99;
+    T_EQ(ts_at(9000000, 500000, last - 7200), last + 1);
+    T_EQ(ts_at(9000000, 500001, last - 3600), last + 3601);
+    T_EQ(sfu_rtp_rewriter_clock_offset_ts(&rw), offset);
+}
+
+T_TEST(an_absurd_clock_is_not_believed)
+{
+    sfu_rtp_rewriter_init(&rw, 90000, 100, 0);
+    T_EQ(ts_at(1000000, 10, 0), 0);
+    sfu_rtp_rewriter_switch_to(&rw, 900001 + 90000);
+    T_EQ(ts_at(2000000, 20, 0), 90000); /* by arrival */
+    sfu_rtp_rewriter_switch_to(&rw, (uint32_t)(90000 - 900001));
+    T_EQ(ts_at(2010000, 30, 0), 90900);
+    sfu_rtp_rewriter_switch(&rw); /* forgets an offset that nobody used */
+    sfu_rtp_rewriter_switch_to(&rw, 5);
+    sfu_rtp_rewriter_switch(&rw);
+    T_EQ(ts_at(2020000, 40, 90900), 91800);
+}
+
 T_MAIN(T_CASE(starts_at_the_first_number_and_timestamp), T_CASE(real_losses_stay_gaps), T_CASE(drops_close_their_gap),
        T_CASE(reordering_around_a_drop), T_CASE(a_late_drop_leaves_the_gap), T_CASE(drops_before_a_source_do_nothing),
        T_CASE(a_long_mute_and_its_history), T_CASE(switching_goes_on_in_number_and_time), T_CASE(timestamps_wrap),
-       T_CASE(find_answers_for_the_present_source), T_CASE(agrees_with_the_model))
+       T_CASE(find_answers_for_the_present_source), T_CASE(agrees_with_the_model),
+       T_CASE(a_known_clock_is_kept_across_switches), T_CASE(two_frames_of_one_capture_follow_each_other),
+       T_CASE(an_absurd_clock_is_not_believed))

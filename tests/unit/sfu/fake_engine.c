@@ -160,6 +160,7 @@ void sfu_engine_command(struct sfu_engine *engine, uint64_t now_us, const struct
         }
         break;
     case SFU_COMMAND_TRANSPORT:
+    case SFU_COMMAND_VIEW:
         break;
     case SFU_COMMAND_MUTE:
         handle(engine, now_us, command);

@@ -126,8 +126,8 @@ static void tap_frame(const struct bench_receive_stream *stream, const struct be
 
 /* ---- decoding ------------------------------------------------------------------------------------------------- */
 
-/* Is this frame what may follow the one before? */
-static void check_successor(struct bench_receive_stream *stream, const struct bench_receive_slot *first)
+/* Is this frame, which starts at `from`, what may follow the one before? */
+static void check_successor(struct bench_receive_stream *stream, const struct bench_receive_slot *first, uint64_t from)
 {
     struct bench_receive_counters *counters = &stream->counters;
     uint32_t step = first->frame - stream->decoded_frame;
@@ -135,8 +135,9 @@ static void check_successor(struct bench_receive_stream *stream, const struct be
     bool next = same_layer && first->serial == stream->decoded_serial + 1;
     if ((first->flags & BENCH_SLOT_KEY) == 0 && !next)
         bench_receive_error(stream, &counters->err_reference);
-    /* Behind a switch of layers the numbers must go on as if it had not been. */
-    bool adjacent = next || (!same_layer && step <= 1);
+    /* Behind a switch of layers the numbers must go on as if it had not been. (A gap before it is a frame that was cut
+     * off, or not repaired: it had a picture id.) */
+    bool adjacent = next || (!same_layer && from == stream->next_seq);
     if (adjacent && first->picture_id != ((stream->decoded_picture_id + 1) & 0x7FFF))
         bench_receive_error(stream, &counters->err_picture_id);
     if ((int32_t)(first->timestamp_ts - stream->decoded_timestamp_ts) <= 0 || step >= 0x80000000u)
@@ -153,7 +154,7 @@ static void decode(struct bench_receive_stream *stream, uint64_t now_us, uint64_
     const struct bench_receive_slot *first = bench_receive_slot(stream, from);
     uint32_t last_serial = bench_receive_slot(stream, last)->serial;
     if (counters->frames_decoded != 0)
-        check_successor(stream, first);
+        check_successor(stream, first, from);
     else
         counters->first_stamp_frame = first->frame;
     if (last_serial - first->serial != (uint32_t)(last - from))

@@ -34,7 +34,9 @@ struct sim_config {
 
 struct sim_join_options {
     bool no_audio, no_video;
-    bool screen;            /**< a second video track */
+    bool screen;    /**< a second video track */
+    bool simulcast; /**< the camera in three layers, of a ninth, a third and all of video_bps */
+    bool vp9;
     bool wrong_fingerprint; /**< the server is told another one than our certificate's */
     uint64_t identity;      /**< 0: one of its own */
     uint16_t first_seq;     /**< of every stream; 0: drawn */
@@ -72,9 +74,10 @@ struct sim_participant {
     bool vanished; /**< its machine is off: receives and sends nothing */
     struct sim_join_options options;
     struct sim_endpoint endpoints[2];
-    uint64_t track_ids[SIM_TRACKS]; /**< 0: not published */
-    bool track_known[SIM_TRACKS];   /**< TRACK_PUBLISHED was seen */
-    struct bench_send_stream *sends[SIM_TRACKS];
+    uint64_t track_ids[SIM_TRACKS];                   /**< 0: not published */
+    bool track_known[SIM_TRACKS];                     /**< TRACK_PUBLISHED was seen */
+    struct bench_send_stream *sends[SIM_TRACKS];      /**< simulcast: the highest layer */
+    struct bench_send_stream *layers[SFU_LAYERS_MAX]; /**< simulcast: of the camera; else NULL */
     struct sim_subscription subscriptions[SIM_PARTICIPANTS_MAX * SIM_TRACKS];
     unsigned subscription_count;
     unsigned next_mid;
@@ -113,6 +116,11 @@ void sim_destroy(struct sim *sim);
 struct sim_participant *sim_join(struct sim *sim, const struct sim_join_options *options);
 void sim_leave(struct sim *sim, struct sim_participant *who);
 void sim_mute(struct sim *sim, struct sim_participant *who, int track, bool muted, enum sfu_mute_origin origin);
+/** How `viewer` wants `publisher`'s track. */
+void sim_view(struct sim *sim, struct sim_participant *viewer, const struct sim_participant *publisher, int track,
+              uint8_t layers_max, bool paused);
+/** Pauses (or resumes) one simulcast layer. */
+void sim_pause_layer(struct sim *sim, struct sim_participant *who, unsigned layer, bool paused);
 void sim_restart_ice(struct sim *sim, struct sim_participant *who, enum sfu_peer_connection pc);
 /** The client's address changes; it notices and checks from the new one. */
 void sim_move(struct sim *sim, struct sim_participant *who, enum sfu_peer_connection pc);

@@ -20,7 +20,9 @@ enum {
     EXT_MID = 4,
     EXT_LEVEL = 10,
     EXT_TRANSPORT_CC = 5,
-    EXT_SEND_TIME = 3
+    EXT_SEND_TIME = 3,
+    EXT_RID = 6,
+    EXT_RRID = 7
 };
 
 /* ---- subscriptions -------------------------------------------------------------------------------------------- */
@@ -64,11 +66,15 @@ static void add_subscription(struct sim *sim, struct sim_participant *who, uint3
     /* low 16 bits unique in the whole simulation: see lost_by_ssrc */
     entry->down.ssrc = 0x20008000u | who->index << 10 | mid << 1;
     entry->down.rtx_ssrc = track == SIM_AUDIO ? 0 : entry->down.ssrc | 1;
+    bool vp9 = sim->participants[publisher].options.vp9;
+    enum sfu_video_codec codec = vp9 ? SFU_VP9 : SFU_VP8;
     struct bench_receive_config config = {.video = track != SIM_AUDIO,
                                           .ssrc = entry->down.ssrc,
                                           .rtx_ssrc = entry->down.rtx_ssrc,
-                                          .payload_type = track == SIM_AUDIO ? SFU_SEND_PT_OPUS : SFU_SEND_PT_VP8,
-                                          .rtx_payload_type = track == SIM_AUDIO ? 0 : SFU_SEND_PT_RTX,
+                                          .codec = vp9 ? BENCH_VP9 : BENCH_VP8,
+                                          .payload_type =
+                                              sfu_send_payload_type(track == SIM_AUDIO ? SFU_AUDIO : SFU_VIDEO, codec),
+                                          .rtx_payload_type = track == SIM_AUDIO ? 0 : sfu_send_rtx_payload_type(codec),
                                           .nack = track != SIM_AUDIO,
                                           .publisher = publisher + 1,
                                           .stream = (uint32_t)track};
@@ -157,6 +163,34 @@ static void open_endpoint(struct sim *sim, struct sim_participant *who, enum sfu
     sim_touch(sim, endpoint);
 }
 
+/* Three streams in place of `config`'s, each with clock, numbers and SSRC of its own; the server learns them by rid. */
+static void add_layers(struct sim *sim, struct sim_participant *who, struct sfu_up_track_config *up,
+                       struct bench_send_config *config)
+{
+    static const char *const rids[SFU_LAYERS_MAX] = {"q", "h", "f"};
+    uint32_t bitrate_bps = (sim->config.video_bps != 0 ? sim->config.video_bps : 300000) / 9;
+    up->ssrc = up->rtx_ssrc = 0;
+    config->start_us += SIM_SECOND / 2; /* connected by then: a stream sends what it missed before another one does */
+    up->layer_count = SFU_LAYERS_MAX;
+    sfu_rtp_ext_map_set(&config->extensions, SFU_RTP_EXT_RID, EXT_RID);
+    sfu_rtp_ext_map_set(&config->extensions, SFU_RTP_EXT_RRID, EXT_RRID);
+    up->extensions = config->extensions;
+    for (uint32_t layer = 0; layer < SFU_LAYERS_MAX; layer++, bitrate_bps *= 3) {
+        config->layer = (uint8_t)layer;
+        snprintf(up->rids[layer], sizeof up->rids[layer], "%s", rids[layer]);
+        memcpy(config->rid, up->rids[layer], sizeof config->rid);
+        config->ssrc = 0x10000000u | who->index << 4 | (6 + 2 * layer);
+        config->rtx_ssrc = config->ssrc | 1;
+        config->bitrate_bps = bitrate_bps;
+        config->first_timestamp_ts = (uint32_t)base_prng_next(&sim->random);
+        config->first_picture_id = (uint16_t)base_prng_next(&sim->random);
+        config->first_seq = (uint16_t)(base_prng_next(&sim->random) % 30000 + 1);
+        who->layers[layer] = bench_peer_add_send(who->endpoints[SFU_PUBLISH].peer, config);
+        assert(who->layers[layer] != NULL);
+    }
+    who->sends[SIM_VIDEO] = who->layers[SFU_LAYERS_MAX - 1];
+}
+
 static void describe_track(struct sim *sim, struct sim_participant *who, int track, struct sfu_up_track_config *up)
 {
     uint32_t ssrc = 0x10000000u | who->index << 4 | (uint32_t)track << 1;
@@ -165,6 +199,7 @@ static void describe_track(struct sim *sim, struct sim_participant *who, int tra
                                        .source = track == SIM_AUDIO   ? SFU_SOURCE_MIC
                                                  : track == SIM_VIDEO ? SFU_SOURCE_CAMERA
                                                                       : SFU_SOURCE_SCREEN,
+                                       .video_codec = who->options.vp9 && track != SIM_AUDIO ? SFU_VP9 : SFU_VP8,
                                        .payload_type = track == SIM_AUDIO ? PT_OPUS : PT_VP8,
                                        .rtx_payload_type = track == SIM_AUDIO ? 0 : PT_RTX,
                                        .ssrc = ssrc,
@@ -178,6 +213,7 @@ static void describe_track(struct sim *sim, struct sim_participant *who, int tra
         sfu_rtp_ext_map_set(&up->extensions, SFU_RTP_EXT_ABS_SEND_TIME, EXT_SEND_TIME);
 
     struct bench_send_config config = {.video = track != SIM_AUDIO,
+                                       .codec = who->options.vp9 ? BENCH_VP9 : BENCH_VP8,
                                        .publisher = who->index + 1,
                                        .stream = (uint32_t)track,
                                        .ssrc = up->ssrc,
@@ -195,6 +231,10 @@ static void describe_track(struct sim *sim, struct sim_participant *who, int tra
     if (config.first_seq == 0)
         config.first_seq = (uint16_t)(base_prng_next(&sim->random) % 30000 + 1);
     memcpy(config.mid, up->mid, sizeof config.mid);
+    if (who->options.simulcast && track == SIM_VIDEO) {
+        add_layers(sim, who, up, &config);
+        return;
+    }
     who->sends[track] = bench_peer_add_send(who->endpoints[SFU_PUBLISH].peer, &config);
     assert(who->sends[track] != NULL);
 }
@@ -274,10 +314,31 @@ void sim_move(struct sim *sim, struct sim_participant *who, enum sfu_peer_connec
     sim_touch(sim, endpoint);
 }
 
+void sim_pause_layer(struct sim *sim, struct sim_participant *who, unsigned layer, bool paused)
+{
+    bench_send_stream_pause(who->layers[layer], paused, sim->now_us);
+}
+
+void sim_view(struct sim *sim, struct sim_participant *viewer, const struct sim_participant *publisher, int track,
+              uint8_t layers_max, bool paused)
+{
+    struct sfu_command view = {.kind = SFU_COMMAND_VIEW,
+                               .participant_id = viewer->id,
+                               .track_id = publisher->track_ids[track],
+                               .view = {.layers_max = layers_max, .paused = paused}};
+    for (unsigned i = 0; i < viewer->subscription_count; i++) /* the next SUBSCRIBE says the same */
+        if (viewer->subscriptions[i].track_id == view.track_id)
+            viewer->subscriptions[i].down.view = view.view;
+    sim_command(sim, &view);
+}
+
 void sim_pause(struct sim *sim, struct sim_participant *who, int track, bool paused)
 {
     if (who->sends[track] != NULL)
         bench_send_stream_pause(who->sends[track], paused, sim->now_us);
+    for (unsigned layer = 0; track == SIM_VIDEO && layer < SFU_LAYERS_MAX; layer++)
+        if (who->layers[layer] != NULL)
+            sim_pause_layer(sim, who, layer, paused);
 }
 
 void sim_pause_all(struct sim *sim, bool paused)

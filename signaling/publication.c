@@ -57,6 +57,15 @@ static uint32_t right_for(enum sfu_source source)
     }
 }
 
+/* Is this the track of before? */
+static bool goes_on(const struct sig_publication_track *known, const struct wish *wish)
+{
+    const struct sig_sdp_media *media = wish->media;
+    return strcmp(known->mid, media->mid) == 0 && known->source == wish->source &&
+           known->video_codec == media->video_codec && known->layer_count == media->layer_count &&
+           memcmp(known->rids, media->rids, sizeof known->rids) == 0;
+}
+
 /* Checks one entry against the offer and the rights. */
 static int check_wish(const struct sig_publication *publication, const struct sig_publisher *publisher,
                       struct offer *offer, const json_t *entry, struct sig_failure *failure)
@@ -91,8 +100,7 @@ static int check_wish(const struct sig_publication *publication, const struct si
         return fail(failure, BASE_ERR_MALFORMED, "sdp_invalid", "m-section %zu: %s", wish->media_index, wrong);
     for (size_t i = 0; i < publication->track_count; i++) {
         const struct sig_publication_track *known = &publication->tracks[i];
-        if (strcmp(known->mid, wish->media->mid) == 0 && known->source == wish->source &&
-            known->video_codec == wish->media->video_codec)
+        if (goes_on(known, wish))
             wish->track_id = known->track_id;
     }
     offer->wish_count++;
@@ -186,6 +194,8 @@ static int post_tracks(const struct sig_publisher *publisher, const struct offer
             .muted = wish->muted,
         };
         strcpy(up[i].mid, wish->media->mid);
+        up[i].layer_count = wish->media->layer_count;
+        memcpy(up[i].rids, wish->media->rids, sizeof up[i].rids);
     }
     struct sfu_command command = {.kind = SFU_COMMAND_PUBLISH,
                                   .room_id = publisher->room_id,
@@ -256,10 +266,14 @@ static int carry_out(struct sig_publication *publication, const struct sig_publi
     publication->transport = transport;
     publication->track_count = offer->wish_count;
     for (size_t i = 0; i < offer->wish_count; i++) {
-        publication->tracks[i].track_id = track_ids[i];
-        publication->tracks[i].source = offer->wishes[i].source;
-        publication->tracks[i].video_codec = offer->wishes[i].media->video_codec;
-        strcpy(publication->tracks[i].mid, offer->wishes[i].media->mid);
+        const struct sig_sdp_media *media = offer->wishes[i].media;
+        struct sig_publication_track *track = &publication->tracks[i];
+        *track = (struct sig_publication_track){.track_id = track_ids[i],
+                                                .source = offer->wishes[i].source,
+                                                .video_codec = media->video_codec,
+                                                .layer_count = media->layer_count};
+        memcpy(track->rids, media->rids, sizeof track->rids);
+        strcpy(track->mid, media->mid);
     }
     *answer = answer_json(publication, text);
     free(text);

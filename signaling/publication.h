@@ -30,7 +30,10 @@ struct sig_transport {
 struct sig_publication_track {
     uint64_t track_id;
     enum sfu_source source;
-    enum sfu_video_codec video_codec; /**< another codec makes it another track */
+    /* other than before: another track */
+    enum sfu_video_codec video_codec;
+    uint8_t layer_count;
+    char rids[SFU_LAYERS_MAX][SFU_RTP_EXT_TEXT_MAX];
     char mid[SIG_SDP_MID_MAX];
 };
 

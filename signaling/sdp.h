@@ -6,7 +6,8 @@
  * The client's *publish* offer is parsed and answered; our *subscribe* offer is written and the client's answer parsed.
  * One BUNDLE transport each (RFC 9143), rtcp-mux, ICE with us lite, DTLS with us passive. Of codecs we know Opus,
  * and VP8 and VP9 profile 0 with RTX (RFC 4588); of everything else only enough to decline it. Of several video codecs
- * in an m-section the client's first one that we know is taken, and only that.
+ * in an m-section the client's first one that we know is taken, and only that. Simulcast by rid (RFC 8853) with up to
+ * SFU_LAYERS_MAX layers; of alternatives the first.
  *
  * Pure functions over text; no clock, no socket. Bounds: SIG_SDP_OFFER_MAX_BYTES and SIG_SDP_OFFER_MEDIA_MAX for what
  * a client offers; an answer to us may have as many m-sections as we offered. Threads: any.
@@ -36,13 +37,17 @@ struct sig_sdp_media {
     bool rejected; /**< port 0 and not bundle-only */
     enum sig_sdp_direction direction;
     char mid[SIG_SDP_MID_MAX];
-    bool has_codec;                    /**< one that we know is offered; payload types are the client's */
-    enum sfu_video_codec video_codec;  /**< of video: the first that we know, in the order of the m-line */
-    uint8_t payload_type;              /**< of that codec */
-    uint8_t rtx_payload_type;          /**< of the rtx whose apt is payload_type; 0: none */
-    bool transport_cc;                 /**< the codec has rtcp-fb transport-cc */
-    uint32_t ssrc;                     /**< first of ssrc-group FID, else the first a=ssrc; 0: not said */
-    uint32_t rtx_ssrc;                 /**< second of ssrc-group FID; 0: not said */
+    bool has_codec;                   /**< one that we know is offered; payload types are the client's */
+    enum sfu_video_codec video_codec; /**< of video: the first that we know, in the order of the m-line */
+    uint8_t payload_type;             /**< of that codec */
+    uint8_t rtx_payload_type;         /**< of the rtx whose apt is payload_type; 0: none */
+    bool transport_cc;                /**< the codec has rtcp-fb transport-cc */
+    uint32_t ssrc;                    /**< first of ssrc-group FID, else the first a=ssrc; 0: not said */
+    uint32_t rtx_ssrc;                /**< second of ssrc-group FID; 0: not said */
+    /** Simulcast that the client offers to send and that we can take: rids in the order of a=simulcast, which is from
+     * the lowest to the highest; 0: none. Needs the header extensions mid and rid. */
+    uint8_t layer_count;
+    char rids[SFU_LAYERS_MAX][SFU_RTP_EXT_TEXT_MAX];
     struct sfu_rtp_ext_map extensions; /**< those we know that the client sends or receives both ways */
     /* what a declined m-section must repeat */
     char name[16];

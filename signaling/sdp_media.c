@@ -116,6 +116,30 @@ static int ssrc(struct sig_sdp_parser *p, struct sig_span value)
     return BASE_OK;
 }
 
+/* a=rid:<id> <direction> [<restrictions>] (RFC 8851). What does not fit is not taken as a layer, that is all. */
+static int rid(struct sig_sdp_parser *p, struct sig_span value)
+{
+    struct sig_span id, direction;
+    if (!sig_span_next_word(&value, &id) || !sig_span_next_word(&value, &direction))
+        return sig_sdp_fail(p, BASE_ERR_MALFORMED, "bad rid");
+    if (sig_span_equals(direction, "send") && p->section.rid_count < SIG_SDP_RIDS_MAX)
+        p->section.rids[p->section.rid_count++] = id;
+    return BASE_OK;
+}
+
+/* a=simulcast:<direction> <list> [<direction> <list>] (RFC 8853 section 5.1) */
+static int simulcast(struct sig_sdp_parser *p, struct sig_span value)
+{
+    struct sig_span direction, list;
+    while (sig_span_next_word(&value, &direction)) {
+        if (!sig_span_next_word(&value, &list))
+            return sig_sdp_fail(p, BASE_ERR_MALFORMED, "bad simulcast");
+        if (sig_span_equals(direction, "send"))
+            p->section.simulcast = list;
+    }
+    return BASE_OK;
+}
+
 int sig_sdp_media_attribute(struct sig_sdp_parser *p, struct sig_span line)
 {
     static const struct {
@@ -123,7 +147,7 @@ int sig_sdp_media_attribute(struct sig_sdp_parser *p, struct sig_span line)
         int (*read)(struct sig_sdp_parser *p, struct sig_span value);
     } attributes[] = {
         {"rtpmap:", rtpmap},         {"fmtp:", fmtp}, {"rtcp-fb:", rtcp_fb}, {"extmap:", extmap},
-        {"ssrc-group:", ssrc_group}, {"ssrc:", ssrc},
+        {"ssrc-group:", ssrc_group}, {"ssrc:", ssrc}, {"rid:", rid},         {"simulcast:", simulcast},
     };
     struct sig_span value;
     for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
@@ -163,4 +187,40 @@ void sig_sdp_choose_codec(struct sig_sdp_media *media, const struct sig_sdp_sect
     }
     if (!media->rtx_payload_type)
         media->rtx_ssrc = 0;
+}
+
+static bool is_declared(const struct sig_sdp_section *section, struct sig_span rid)
+{
+    for (size_t i = 0; i < section->rid_count; i++)
+        if (section->rids[i].len == rid.len && memcmp(section->rids[i].at, rid.at, rid.len) == 0)
+            return true;
+    return false;
+}
+
+static bool is_taken(const struct sig_sdp_media *media, const char *rid)
+{
+    for (unsigned i = 0; i < media->layer_count; i++)
+        if (strcmp(media->rids[i], rid) == 0)
+            return true;
+    return false;
+}
+
+void sig_sdp_choose_layers(struct sig_sdp_media *media, const struct sig_sdp_section *section)
+{
+    struct sig_span list = section->simulcast, layer, id;
+    if (media->kind != SIG_SDP_VIDEO || !media->has_codec || media->extensions.id_of[SFU_RTP_EXT_MID] == 0 ||
+        media->extensions.id_of[SFU_RTP_EXT_RID] == 0)
+        return;
+    while (media->layer_count < SFU_LAYERS_MAX && sig_span_next_until(&list, ';', &layer)) {
+        char text[SFU_RTP_EXT_TEXT_MAX] = "";
+        if (!sig_span_next_until(&layer, ',', &id)) /* of alternatives the first */
+            continue;
+        if (id.len > 0 && *id.at == '~') /* begins paused */
+            id.at++, id.len--;
+        if (!is_declared(section, id) || !sig_span_copy(id, text, sizeof text) || is_taken(media, text))
+            continue;
+        memcpy(media->rids[media->layer_count++], text, sizeof text);
+    }
+    if (media->layer_count == 1)
+        media->layer_count = 0; /* one stream is no simulcast */
 }

@@ -205,6 +205,7 @@ static int end_section(struct sig_sdp_parser *p)
     if (p->has_bundle ? !in_bundle(p, media->mid) : p->has_transport)
         return sig_sdp_fail(p, BASE_ERR_UNSUPPORTED, "not in the BUNDLE group");
     sig_sdp_choose_codec(media, &p->section);
+    sig_sdp_choose_layers(media, &p->section);
     return check_transport(p);
 }
 

@@ -10,7 +10,7 @@
 #include "signaling/span.h"
 
 enum sig_sdp_codec { SIG_SDP_CODEC_OTHER, SIG_SDP_CODEC_OPUS, SIG_SDP_CODEC_VP8, SIG_SDP_CODEC_VP9, SIG_SDP_CODEC_RTX };
-enum { SIG_SDP_NO_APT = 0xff, SIG_SDP_PAYLOAD_TYPES = 128 };
+enum { SIG_SDP_NO_APT = 0xff, SIG_SDP_PAYLOAD_TYPES = 128, SIG_SDP_RIDS_MAX = 8 };
 
 /* Transport attributes of one level (session or m-section); empty: not said there. */
 struct sig_sdp_transport_lines {
@@ -31,6 +31,9 @@ struct sig_sdp_section {
     bool transport_cc[SIG_SDP_PAYLOAD_TYPES];
     uint8_t formats[SIG_SDP_PAYLOAD_TYPES];
     size_t format_count;
+    struct sig_span rids[SIG_SDP_RIDS_MAX]; /* a=rid:… send */
+    size_t rid_count;
+    struct sig_span simulcast; /* the list behind "send" of a=simulcast */
     bool port_zero, bundle_only, rtcp_mux;
 };
 
@@ -58,5 +61,8 @@ bool sig_sdp_parse_direction(struct sig_span value, enum sig_sdp_direction *out)
 int sig_sdp_media_attribute(struct sig_sdp_parser *p, struct sig_span line);
 /** At the end of the m-section: the first format of the m-line that we take, and the rtx that belongs to it. */
 void sig_sdp_choose_codec(struct sig_sdp_media *media, const struct sig_sdp_section *section);
+
+/** At the end of the m-section: the layers of a=simulcast that are declared by a=rid, if they can be told apart. */
+void sig_sdp_choose_layers(struct sig_sdp_media *media, const struct sig_sdp_section *section);
 
 #endif

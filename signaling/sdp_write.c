@@ -62,6 +62,18 @@ static void write_extension(struct sig_text *t, unsigned id, enum sfu_rtp_ext_ki
         sig_text_addf(t, "a=extmap:%u %s\r\n", id, sfu_rtp_ext_uri(kind));
 }
 
+/* RFC 8853 section 5.3: what the client offers to send we receive. */
+static void write_layers(struct sig_text *t, const struct sig_sdp_media *media)
+{
+    write_extension(t, media->extensions.id_of[SFU_RTP_EXT_RID], SFU_RTP_EXT_RID);
+    write_extension(t, media->extensions.id_of[SFU_RTP_EXT_RRID], SFU_RTP_EXT_RRID);
+    for (unsigned i = 0; i < media->layer_count; i++)
+        sig_text_addf(t, "a=rid:%s recv\r\n", media->rids[i]);
+    for (unsigned i = 0; i < media->layer_count; i++)
+        sig_text_addf(t, "%s%s", i == 0 ? "a=simulcast:recv " : ";", media->rids[i]);
+    sig_text_add(t, "\r\n");
+}
+
 static bool usable(const struct sig_sdp_media *media)
 {
     return !media->rejected && media->kind != SIG_SDP_OTHER && media->has_codec;
@@ -88,6 +100,8 @@ static void write_answer_media(struct sig_text *t, const struct sig_sdp_media *m
     if (audio)
         write_extension(t, media->extensions.id_of[SFU_RTP_EXT_AUDIO_LEVEL], SFU_RTP_EXT_AUDIO_LEVEL);
     write_extension(t, media->extensions.id_of[SFU_RTP_EXT_TRANSPORT_CC], SFU_RTP_EXT_TRANSPORT_CC);
+    if (accepted && media->layer_count > 1)
+        write_layers(t, media);
     sig_text_addf(t, "a=%s\r\na=rtcp-mux\r\na=rtcp-rsize\r\n", accepted ? "recvonly" : "inactive");
     if (audio)
         write_opus(t, media->payload_type, media->transport_cc);

@@ -149,6 +149,37 @@ static void restart(const struct sig_request *request)
     sig_session_negotiate(participant, request->now_us);
 }
 
+/* Each `view` says all: what it leaves out is as at the beginning. Before the track flows, SUBSCRIBE carries it. */
+static void view(const struct sig_request *request)
+{
+    struct sig_participant *participant = request->connection->participant;
+    struct sfu_command command = {.kind = SFU_COMMAND_VIEW,
+                                  .room_id = participant->room->id,
+                                  .participant_id = participant->id,
+                                  .track_id = sig_message_object_id(request->json, "track", 't')};
+    int64_t max_layer;
+    int err = sig_message_number(request->json, "max_layer", &max_layer);
+    bool bad =
+        !sig_message_string(request->json, "track") || err == BASE_ERR_MALFORMED ||
+        (!err && max_layer >= SFU_LAYERS_MAX) ||
+        (json_object_get(request->json, "paused") && sig_message_bool(request->json, "paused", &command.view.paused));
+    if (bad) {
+        sig_session_fail(request, "bad_request", "track is needed; max_layer: 0 to 2; paused: a boolean");
+        return;
+    }
+    command.view.layers_max = err ? 0 : (uint8_t)(max_layer + 1);
+    err = sig_subscription_view(&participant->subscription, command.track_id, NULL);
+    if (err) {
+        sig_session_fail(request, err == BASE_ERR_NOT_ALLOWED ? "bad_request" : "unknown_track",
+                         err == BASE_ERR_NOT_ALLOWED ? "audio is always sent" : "no such track that you receive");
+        return;
+    }
+    err = sig_hub_post(participant->hub, &command);
+    if (!err)
+        (void)sig_subscription_view(&participant->subscription, command.track_id, &command.view);
+    send_posted(request, err);
+}
+
 /* The text is for those in the room: it is neither kept nor logged. */
 static void chat(const struct sig_request *request)
 {
@@ -185,8 +216,9 @@ bool sig_session_request(const struct sig_request *request, const char *type)
         const char *type;
         void (*handle)(const struct sig_request *request);
     } handlers[] = {
-        {"publish", publish}, {"subscribed", subscribed}, {"mute", mute}, {"moderate", moderate}, {"restart", restart},
-        {"chat", chat},       {"leave", leave},
+        {"publish", publish},   {"subscribed", subscribed}, {"mute", mute},
+        {"moderate", moderate}, {"restart", restart},       {"chat", chat},
+        {"view", view},         {"leave", leave},
     };
     for (size_t i = 0; i < sizeof handlers / sizeof handlers[0]; i++) {
         if (strcmp(type, handlers[i].type) == 0) {

@@ -81,6 +81,7 @@ int sig_subscription_add(struct sig_subscription *subscription, enum sfu_source 
     slot->wanted = track_id;
     slot->participant_id = participant_id;
     slot->source = source;
+    slot->view = (struct sfu_view){0};
     slot->ssrc = fresh_ssrc(subscription);
     slot->rtx_ssrc = kind == SFU_VIDEO ? fresh_ssrc(subscription) : 0;
     return BASE_OK;
@@ -92,6 +93,21 @@ void sig_subscription_remove(struct sig_subscription *subscription, uint64_t tra
         if (subscription->slots[i].wanted == track_id)
             subscription->slots[i].wanted = 0;
     }
+}
+
+int sig_subscription_view(struct sig_subscription *subscription, uint64_t track_id, const struct sfu_view *view)
+{
+    for (size_t i = 0; track_id && i < subscription->slot_count; i++) {
+        struct sig_slot *slot = &subscription->slots[i];
+        if (slot->wanted != track_id)
+            continue;
+        if (slot->kind == SFU_AUDIO)
+            return BASE_ERR_NOT_ALLOWED;
+        if (view)
+            slot->view = *view;
+        return BASE_OK;
+    }
+    return BASE_ERR_NOT_FOUND;
 }
 
 void sig_subscription_restart(struct sig_subscription *subscription)
@@ -256,6 +272,7 @@ static int post_tracks(const struct sig_subscription *subscription, const struct
         down[count].track_id = slot->offered;
         down[count].ssrc = slot->ssrc;
         down[count].rtx_ssrc = slot->rtx_ssrc;
+        down[count].view = slot->view;
         snprintf(down[count].mid, sizeof down[count].mid, "%u", (unsigned)i & 0xffffu);
         count++;
     }

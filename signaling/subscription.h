@@ -20,6 +20,7 @@ struct sig_slot {
     uint64_t wanted, offered, answered;
     uint64_t participant_id; /**< of `wanted`, and of `offered` while it is the same */
     enum sfu_source source;
+    struct sfu_view view; /**< as the client last asked for */
 };
 
 /** Prepare with _init, end with _clear. */
@@ -48,6 +49,10 @@ int sig_subscription_add(struct sig_subscription *subscription, enum sfu_source 
                          enum sfu_video_codec video_codec, uint64_t participant_id, uint64_t track_id);
 /** The track is gone. Unknown ones are ignored. */
 void sig_subscription_remove(struct sig_subscription *subscription, uint64_t track_id);
+/** How the client wants to receive this video track from now on; the caller tells the engine about it. `view` NULL:
+ * only checks whether that could be asked. Returns 0, BASE_ERR_NOT_FOUND (not one of the tracks) or
+ * BASE_ERR_NOT_ALLOWED (audio). */
+int sig_subscription_view(struct sig_subscription *subscription, uint64_t track_id, const struct sfu_view *view);
 /** New ICE credentials in the next offer. */
 void sig_subscription_restart(struct sig_subscription *subscription);
 /** Is there something to offer, and no offer outstanding? */

@@ -151,6 +151,12 @@ static void participant_command(struct fake_visio *fake, struct fake_participant
     case SFU_COMMAND_MUTE:
         mute(fake, p, c);
         break;
+    case SFU_COMMAND_VIEW:
+        for (size_t i = 0; i < p->down_count; i++) {
+            if (p->down[i].track_id == c->track_id)
+                p->down[i].view = c->view;
+        }
+        break;
     default:
         break;
     }
@@ -451,7 +457,11 @@ char *fake_offer(const char *media, const char *ufrag)
         snprintf(out + used, MAX - used, "a=mid:%zu\r\na=sendonly\r\n%s%sa=ssrc:%zu cname:x\r\n", i,
                  media[i] == '9' ? "a=rtpmap:122 VP9/90000\r\na=fmtp:122 x=1;profile-id=2\r\na=rtpmap:123 VP9/90000\r\n"
                                    "a=fmtp:123 profile-id=0\r\na=rtpmap:124 rtx/90000\r\na=fmtp:124 apt=123\r\n"
-                                 : "",
+                 : media[i] == 's' ? "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"
+                                     "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n"
+                                     "a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\r\n"
+                                     "a=rid:q send\r\na=rid:h send\r\na=rid:f send\r\na=simulcast:send q;h;f\r\n"
+                                   : "",
                  media[i] == 'a' ? "a=rtpmap:109 opus/48000/2\r\n"
                                  : "a=rtpmap:120 VP8/90000\r\na=rtpmap:121 rtx/90000\r\na=fmtp:121 apt=120\r\n",
                  1000 + i);

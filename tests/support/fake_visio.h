@@ -91,7 +91,8 @@ void fake_event(struct fake_visio *fake, const struct sfu_event *event);
 char *fake_read_file(const char *path, size_t *len);
 /** An answer as a browser would give it to our offer `sdp` (the caller frees). */
 char *fake_answer(const char *sdp, const char *ufrag);
-/** A publish offer with the kinds in `media` ("a" Opus, "v" VP8, "9" VP9 and then VP8), mids 0, 1, …; sendonly (the
+/** A publish offer with the kinds in `media` ("a" Opus, "v" VP8, "9" VP9 and then VP8,
+ * "s" VP8 in three layers), mids 0, 1, …; sendonly (the
  * caller frees). */
 char *fake_offer(const char *media, const char *ufrag);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/err.h"
 #include "signaling/sdp.h"
 #include "tests/support/fake_visio.h"
 #include "tests/support/test.h"
@@ -144,5 +145,147 @@ T_TEST(an_answer_without_the_codec_declines_the_m_section)
     fake_stop(&fake);
 }
 
+/* ---- simulcast ---- */
+
+#define EXT_MID  "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"
+#define EXT_RID  "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n"
+#define RIDS_QHF "a=rid:q send\r\na=rid:h send\r\na=rid:f send\r\n"
+
+/* The layers taken of an m-section with these attributes, as "q;h;f". */
+static void layers_of(int *t_failed, const char *attributes, const char *expected)
+{
+    struct sig_sdp sdp;
+    struct sig_sdp_error error;
+    char *offer = fake_offer("v", "abcd"), text[8192], layers[64] = "";
+    snprintf(text, sizeof text, "%s%s", offer, attributes);
+    free(offer);
+    int err = sig_sdp_parse(&sdp, SIG_SDP_OFFER, text, strlen(text), &error);
+    for (unsigned i = 0; !err && i < sdp.media[0].layer_count; i++) {
+        strcat(layers, i ? ";" : "");
+        strcat(layers, sdp.media[0].rids[i]);
+    }
+    sig_sdp_clear(&sdp);
+    T_EQ(err, 0);
+    T_STR_EQ(layers, expected);
+}
+
+T_TEST(layers_by_rid)
+{
+    T_CALL(layers_of(t_failed, EXT_MID EXT_RID RIDS_QHF "a=simulcast:send q;h;f\r\n", "q;h;f"));
+    T_CALL(layers_of(t_failed, EXT_MID EXT_RID "a=simulcast:send f;q\r\n" RIDS_QHF, "f;q")); /* any order of lines */
+    T_CALL(layers_of(t_failed, EXT_MID EXT_RID RIDS_QHF "a=simulcast:recv x send q,h;~f,x\r\n", "q;f"));
+    T_CALL(layers_of(t_failed, EXT_MID EXT_RID RIDS_QHF "a=rid:x send pt=1\r\na=simulcast:send q;h;f;x\r\n", "q;h;f"));
+    /* not declared, declared the other way round, twice, too long, no list */
+    T_CALL(layers_of(t_failed, EXT_MID EXT_RID "a=rid:h recv\r\na=simulcast:send q;h;f\r\n", ""));
+    T_CALL(layers_of(t_failed, EXT_MID EXT_RID RIDS_QHF "a=simulcast:send q;q;;h;\r\n", "q;h"));
+    T_CALL(layers_of(
+        t_failed,
+        EXT_MID EXT_RID "a=rid:0123456789abcdef send\r\n" RIDS_QHF "a=simulcast:send 0123456789abcdef;q;h\r\n", "q;h"));
+    T_CALL(layers_of(t_failed, EXT_MID EXT_RID RIDS_QHF "a=simulcast:recv q;h;f\r\n", ""));
+    T_CALL(layers_of(t_failed, EXT_MID EXT_RID RIDS_QHF, ""));
+    T_CALL(layers_of(t_failed, EXT_MID EXT_RID RIDS_QHF "a=simulcast:send q\r\n", "")); /* one is none */
+    /* without the extensions layers cannot be told apart */
+    T_CALL(layers_of(t_failed, EXT_MID RIDS_QHF "a=simulcast:send q;h;f\r\n", ""));
+    T_CALL(layers_of(t_failed, EXT_RID RIDS_QHF "a=simulcast:send q;h;f\r\n", ""));
+    T_CALL(layers_of(t_failed,
+                     EXT_MID "a=extmap:10/recvonly urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n" RIDS_QHF
+                             "a=simulcast:send q;h;f\r\n",
+                     ""));
+}
+
+T_TEST(simulcast_is_answered_and_told_to_the_engine)
+{
+    fake_start(&fake);
+    size_t a = fake_join(&fake, 1);
+    publish(a, "s");
+    const struct sfu_up_track_config *up = &fake_participant(&fake, 1)->up[0];
+    T_EQ(up->layer_count, 3);
+    T_STR_EQ(up->rids[0], "q");
+    T_STR_EQ(up->rids[2], "f");
+    T_EQ(up->extensions.id_of[SFU_RTP_EXT_RID], 10);
+    T_EQ(up->extensions.id_of[SFU_RTP_EXT_RRID], 11);
+    uint64_t track_id = up->track_id;
+    const char *sdp = text_of(fake_expect(&fake, a, "published"), "sdp");
+    T_CHECK(strstr(sdp, "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n") != NULL);
+    T_CHECK(strstr(sdp, "a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\r\n") != NULL);
+    T_CHECK(strstr(sdp, "a=rid:q recv\r\na=rid:h recv\r\na=rid:f recv\r\na=simulcast:recv q;h;f\r\n") != NULL);
+    publish(a, "s"); /* the same again goes on */
+    T_EQ(fake_participant(&fake, 1)->up[0].track_id, track_id);
+    publish(a, "v"); /* one stream is another track */
+    T_CHECK(fake_participant(&fake, 1)->up[0].track_id != track_id);
+    T_EQ(fake_participant(&fake, 1)->up[0].layer_count, 0);
+    fake_expect(&fake, a, "published");
+    T_CHECK(strstr(text_of(fake_expect(&fake, a, "published"), "sdp"), "simulcast") == NULL);
+    fake_stop(&fake);
+}
+
+static const char *error_of(size_t socket)
+{
+    const json_t *error = fake_expect(&fake, socket, "error");
+    return error ? text_of(error, "code") : "none";
+}
+
+T_TEST(a_subscriber_says_what_it_wants)
+{
+    fake_start(&fake);
+    size_t a = fake_join(&fake, 1), b = fake_join(&fake, 2);
+    publish(a, "sv");
+    const json_t *subscribe = fake_expect(&fake, b, "subscribe");
+    fake_text(&fake, b, "{\"type\":\"view\",\"id\":5,\"track\":\"t1\",\"max_layer\":0}"); /* before the answer */
+    T_EQ(json_integer_value(json_object_get(fake_expect(&fake, b, "ok"), "re")), 5);
+    answer(b, subscribe);
+    const struct fake_participant *bob = fake_participant(&fake, 2);
+    T_EQ(bob->down_count, 2);
+    T_EQ(bob->down[0].view.layers_max, 1);
+    T_CHECK(!bob->down[0].view.paused);
+    T_EQ(bob->down[1].view.layers_max, 0);
+    fake_text(&fake, b, "{\"type\":\"view\",\"id\":6,\"track\":\"t1\",\"max_layer\":2,\"paused\":true}");
+    T_EQ(bob->down[0].view.layers_max, 3);
+    T_CHECK(bob->down[0].view.paused);
+    fake_text(&fake, b, "{\"type\":\"view\",\"id\":7,\"track\":\"t1\"}"); /* as at the beginning */
+    T_EQ(bob->down[0].view.layers_max, 0);
+    T_CHECK(!bob->down[0].view.paused);
+    T_EQ(fake_count(&fake, b, "error"), 0);
+    fake_stop(&fake);
+}
+
+T_TEST(views_that_make_no_sense)
+{
+    static const char *const bad[][2] = {
+        {"{\"type\":\"view\"}", "bad_request"},
+        {"{\"type\":\"view\",\"track\":\"t1\",\"max_layer\":3}", "bad_request"},
+        {"{\"type\":\"view\",\"track\":\"t1\",\"max_layer\":-1}", "bad_request"},
+        {"{\"type\":\"view\",\"track\":\"t1\",\"max_layer\":\"0\"}", "bad_request"},
+        {"{\"type\":\"view\",\"track\":\"t1\",\"paused\":1}", "bad_request"},
+        {"{\"type\":\"view\",\"track\":\"t9\"}", "unknown_track"},
+        {"{\"type\":\"view\",\"track\":\"x\"}", "unknown_track"},
+        {"{\"type\":\"view\",\"track\":\"t2\",\"paused\":true}", "bad_request"}}; /* audio */
+    fake_start(&fake);
+    size_t a = fake_join(&fake, 1), b = fake_join(&fake, 2);
+    char *sdp = fake_offer("va", "aaaa");
+    fake_json(&fake, a,
+              json_pack("{s:s, s:s, s:[{s:s, s:s, s:b}, {s:s, s:s, s:b}]}", "type", "publish", "sdp", sdp, "tracks",
+                        "mid", "0", "source", "camera", "muted", 0, "mid", "1", "source", "mic", "muted", 0));
+    free(sdp);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        fake_text(&fake, b, bad[i][0]);
+        T_STR_EQ(error_of(b), bad[i][1]);
+    }
+    fake_text(&fake, a, "{\"type\":\"view\",\"track\":\"t1\"}"); /* my own */
+    T_STR_EQ(error_of(a), "unknown_track");
+    /* What the engine had no place for changes nothing. */
+    fake.post_result = BASE_ERR_FULL;
+    fake_text(&fake, b, "{\"type\":\"view\",\"track\":\"t1\",\"paused\":true}");
+    T_STR_EQ(error_of(b), "busy");
+    fake.post_result = 0;
+    fake.sockets[b].read = 0;
+    answer(b, fake_expect(&fake, b, "subscribe"));
+    T_EQ(fake_participant(&fake, 2)->down_count, 2);
+    T_CHECK(!fake_participant(&fake, 2)->down[0].view.paused);
+    fake_stop(&fake);
+}
+
 T_MAIN(T_CASE(the_first_that_we_know_is_taken), T_CASE(subscribers_are_offered_the_publishers_codec),
-       T_CASE(an_m_section_is_not_reused_for_another_codec), T_CASE(an_answer_without_the_codec_declines_the_m_section))
+       T_CASE(an_m_section_is_not_reused_for_another_codec), T_CASE(an_answer_without_the_codec_declines_the_m_section),
+       T_CASE(layers_by_rid), T_CASE(simulcast_is_answered_and_told_to_the_engine),
+       T_CASE(a_subscriber_says_what_it_wants), T_CASE(views_that_make_no_sense))

@@ -393,7 +393,7 @@ static size_t tell_stream(struct lie_stream *stream, struct lie_packet *packet)
 
 /* ---- in front of the server's functions ----------------------------------------------------------------------- */
 
-void __wrap_sfu_forwarder_send(struct sfu_context *context, struct sfu_up_track *up, uint64_t now_us,
+void __wrap_sfu_forwarder_send(struct sfu_context *context, struct sfu_up_track *up, unsigned layer, uint64_t now_us,
                                const struct sfu_packet *packet, size_t pad_bytes)
 {
     if (lying()) {
@@ -402,7 +402,7 @@ void __wrap_sfu_forwarder_send(struct sfu_context *context, struct sfu_up_track 
             remember_newest(up, packet);
     }
     doing.up = up;
-    __real_sfu_forwarder_send(context, up, now_us, packet, pad_bytes);
+    __real_sfu_forwarder_send(context, up, layer, now_us, packet, pad_bytes);
     doing.up = NULL;
 }
 

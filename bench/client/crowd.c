@@ -45,6 +45,7 @@ void bench_crowd_destroy(struct bench_crowd *crowd)
         return;
     while (crowd->persons != NULL)
         bench_person_destroy(crowd->persons);
+    bench_nice_context_destroy(crowd->nice);
     base_heap_clear(&crowd->deadlines);
     bench_sockets_destroy(crowd->sockets);
     sfu_dtls_identity_destroy(crowd->identity);
@@ -270,10 +271,14 @@ bool bench_crowd_run(struct bench_crowd *crowd, uint64_t until_us, bool (*done)(
             return false;
         const struct base_heap_node *node = base_heap_first(&crowd->deadlines);
         uint64_t wake_us = node != NULL && node->deadline_us < until_us ? node->deadline_us : until_us;
+        if (crowd->nice != NULL && bench_nice_context_deadline_us(crowd->nice) < wake_us)
+            wake_us = bench_nice_context_deadline_us(crowd->nice);
         if (wake_us > now_us + TURN_MAX_US)
             wake_us = now_us + TURN_MAX_US; /* the condition may depend on the clock */
         crowd->work_began_us = 0;
         sfu_loop_wait(crowd->loop, wake_us);
+        if (crowd->nice != NULL)
+            bench_nice_context_poll(crowd->nice, base_clock_us());
         touch_all(crowd);
     }
 }

@@ -15,6 +15,7 @@
 
 #include "base/heap.h"
 #include "bench/client/network_profile.h"
+#include "bench/client/nice_path.h"
 #include "bench/client/participant.h"
 #include "bench/client/sockets.h"
 #include "bench/client/ws.h"
@@ -44,9 +45,10 @@ struct bench_person_config {
     uint32_t video_bps, fps;
     enum bench_transport transport;
     const char *ticket; /**< NULL: asks the server for one, if it has tickets */
-    /** The network to play (network_profile.h): all media of this person passes it, the WebSocket does not; with UDP
-     * blocked, `transport` is TCP. Copied. NULL: the network as it is. */
+    /** The network to play (network_profile.h): all media of this person passes it, the WebSocket and libnice's STUN do
+     * not; with UDP blocked, `transport` is TCP. Copied. NULL: the network as it is. */
     const struct bench_network_profile *profile;
+    bool nice;     /**< libnice's NiceAgent does ICE (nice_path.h): UDP only; not where UDP is blocked */
     uint64_t seed; /**< of what this person draws, the network's losses included; 0: drawn */
     /** What to publish and how, instead of `sources`, `video_bps` and `fps`; its dialect, room, identity, number, seed,
      * clock offset and callbacks of transport (send_text, send_datagram, on_candidates, on_message, user) are the
@@ -73,6 +75,7 @@ struct bench_person {
     unsigned close_code;   /**< of the socket: 0 while it is open */
     struct bench_socket *sockets[2][BENCH_PERSON_SOCKETS];
     struct bench_socket *retired[2][BENCH_PERSON_SOCKETS]; /* by a move; closed by the next one, or at the end */
+    struct bench_nice *nice[2];                            /* instead of sockets */
     struct bench_network_line *line;                       /* NULL: none; for its counters */
     struct base_heap_node node;
     struct bench_person *next;
@@ -95,6 +98,7 @@ struct bench_crowd {
     struct sfu_dtls_identity *identity;
     struct bench_place *place;
     const struct bench_dialect *dialect;
+    struct bench_nice_context *nice; /* NULL until the first one needs it */
     struct base_heap deadlines;
     struct bench_person *persons;
     uint64_t seed;

@@ -45,6 +45,13 @@ void bench_person_send_datagram(void *user, enum bench_pc pc, const struct sfu_p
                                 size_t len)
 {
     struct bench_person *who = user;
+    if (who->nice[pc] != NULL) {
+        if (who->line != NULL)
+            bench_network_line_send(who->line, base_clock_us(), BENCH_NETWORK_UP, false, &who->nice[pc], data, len);
+        else
+            bench_nice_send(who->nice[pc], data, len);
+        return;
+    }
     for (int i = 0; i < BENCH_PERSON_SOCKETS; i++) {
         struct bench_socket *socket = who->sockets[pc][i];
         if (socket == NULL || !sfu_path_equal(bench_socket_path(socket), path))
@@ -66,6 +73,21 @@ static enum bench_pc pc_of(const struct bench_person *who, const struct bench_so
     return BENCH_SUBSCRIBE;
 }
 
+static void leave_line(struct bench_person *who, uint64_t now_us, uint64_t arrival_us, enum bench_network_way way,
+                       void *tag, uint8_t *data, size_t len)
+{
+    static const struct sfu_path any;
+    bool nice = tag == &who->nice[BENCH_PUBLISH] || tag == &who->nice[BENCH_SUBSCRIBE];
+    enum bench_pc pc = nice ? (tag == &who->nice[BENCH_PUBLISH] ? BENCH_PUBLISH : BENCH_SUBSCRIBE) : pc_of(who, tag);
+    if (way == BENCH_NETWORK_DOWN)
+        bench_participant_on_datagram(who->participant, now_us, arrival_us, pc, nice ? &any : bench_socket_path(tag),
+                                      data, len);
+    else if (!nice)
+        bench_socket_send(who->crowd->sockets, tag, data, len);
+    else if (who->nice[pc] != NULL)
+        bench_nice_send(who->nice[pc], data, len);
+}
+
 void bench_person_poll_line(struct bench_person *who, uint64_t now_us)
 {
     enum bench_network_way way;
@@ -73,14 +95,8 @@ void bench_person_poll_line(struct bench_person *who, uint64_t now_us)
     size_t len;
     uint64_t arrival_us;
     uint8_t *data;
-    while ((data = bench_network_line_take(who->line, now_us, &way, &tag, &len, &arrival_us)) != NULL) {
-        struct bench_socket *socket = tag;
-        if (way == BENCH_NETWORK_UP)
-            bench_socket_send(who->crowd->sockets, socket, data, len);
-        else
-            bench_participant_on_datagram(who->participant, now_us, arrival_us, pc_of(who, socket),
-                                          bench_socket_path(socket), data, len);
-    }
+    while ((data = bench_network_line_take(who->line, now_us, &way, &tag, &len, &arrival_us)) != NULL)
+        leave_line(who, now_us, arrival_us, way, tag, data, len);
 }
 
 uint64_t bench_person_network_lost(const struct bench_person *who)
@@ -92,6 +108,62 @@ uint64_t bench_person_network_lost(const struct bench_person *who)
         lost += counters->lost + counters->overflowed;
     }
     return lost;
+}
+
+/* ---- libnice -------------------------------------------------------------------------------------------------- */
+
+static void on_nice_usable(struct bench_person *who, enum bench_pc pc, bool usable)
+{
+    bench_peer_on_external_ice(who->participant->peers[pc], base_clock_us(), usable);
+    bench_person_touch_later(who);
+}
+
+static void on_nice_datagram(struct bench_person *who, enum bench_pc pc, uint8_t *data, size_t len)
+{
+    static const struct sfu_path any;
+    uint64_t now_us = base_clock_us();
+    if (who->line != NULL)
+        bench_network_line_send(who->line, now_us, BENCH_NETWORK_DOWN, false, &who->nice[pc], data, len);
+    else
+        bench_participant_on_datagram(who->participant, now_us, now_us, pc, &any, data, len);
+    bench_person_touch_later(who);
+}
+
+static void on_publish_usable(void *user, bool usable)
+{
+    on_nice_usable(user, BENCH_PUBLISH, usable);
+}
+
+static void on_subscribe_usable(void *user, bool usable)
+{
+    on_nice_usable(user, BENCH_SUBSCRIBE, usable);
+}
+
+static void on_nice_publish(void *user, uint8_t *data, size_t len)
+{
+    on_nice_datagram(user, BENCH_PUBLISH, data, len);
+}
+
+static void on_nice_subscribe(void *user, uint8_t *data, size_t len)
+{
+    on_nice_datagram(user, BENCH_SUBSCRIBE, data, len);
+}
+
+/* The first candidates, or those of an ICE restart. */
+static int start_nice(struct bench_person *who, enum bench_pc pc, const struct bench_sdp *sdp)
+{
+    struct bench_crowd *crowd = who->crowd;
+    if (who->nice[pc] != NULL)
+        return bench_nice_restart(who->nice[pc], &who->participant->local[pc], sdp);
+    int err = crowd->nice == NULL ? bench_nice_context_create(&crowd->nice, crowd->loop) : 0;
+    if (err != 0)
+        return err;
+    const struct bench_nice_config config = {.local = who->participant->local[pc],
+                                             .on_usable = pc == BENCH_PUBLISH ? on_publish_usable : on_subscribe_usable,
+                                             .on_datagram = pc == BENCH_PUBLISH ? on_nice_publish : on_nice_subscribe,
+                                             .user = who};
+    bench_peer_set_external_ice(who->participant->peers[pc]);
+    return bench_nice_create(&who->nice[pc], crowd->nice, &config, sdp);
 }
 
 /* ---- sockets -------------------------------------------------------------------------------------------------- */
@@ -117,11 +189,16 @@ static void close_socket(struct bench_person *who, struct bench_socket **socket)
 
 void bench_person_close_sockets(struct bench_person *who)
 {
-    for (int pc = 0; pc < 2; pc++)
+    for (int pc = 0; pc < 2; pc++) {
+        if (who->nice[pc] != NULL && who->line != NULL)
+            bench_network_line_forget(who->line, &who->nice[pc]);
+        bench_nice_destroy(who->nice[pc]);
+        who->nice[pc] = NULL;
         for (int i = 0; i < BENCH_PERSON_SOCKETS; i++) {
             close_socket(who, &who->sockets[pc][i]);
             close_socket(who, &who->retired[pc][i]);
         }
+    }
 }
 
 static void no_way(struct bench_person *who, enum bench_pc pc, int error)
@@ -146,6 +223,12 @@ void bench_person_on_candidates(void *user, enum bench_pc pc, const struct bench
 {
     struct bench_person *who = user;
     int used = 0, refused = 0;
+    if (who->config.nice && !who->udp_blocked && who->config.transport != BENCH_TCP) {
+        errno = 0;
+        if (start_nice(who, pc, sdp) != 0)
+            no_way(who, pc, errno);
+        return;
+    }
     if (who->sockets[pc][0] != NULL)
         return;
     for (unsigned i = 0; i < sdp->candidate_count && used < BENCH_PERSON_SOCKETS; i++) {
@@ -165,6 +248,10 @@ void bench_person_on_candidates(void *user, enum bench_pc pc, const struct bench
 
 int bench_person_move(struct bench_person *who, enum bench_pc pc)
 {
+    if (who->nice[pc] != NULL) {
+        bench_peer_on_external_ice(who->participant->peers[pc], base_clock_us(), false);
+        return bench_nice_move(&who->nice[pc]);
+    }
     struct bench_socket *fresh[BENCH_PERSON_SOCKETS] = {NULL};
     struct sfu_path before[BENCH_PERSON_SOCKETS];
     int count = 0;

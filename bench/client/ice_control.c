@@ -36,7 +36,21 @@ void bench_ice_start(struct bench_ice *ice, const struct sfu_ice_credentials *lo
         pair->interval_us = BENCH_ICE_CHECK_US;
         memset(pair->transactions, 0, sizeof pair->transactions);
     }
-    ice->consent_until_us = now_us + BENCH_ICE_CONSENT_US;
+    ice->consent_until_us = ice->external ? BASE_NEVER_US : now_us + BENCH_ICE_CONSENT_US;
+}
+
+void bench_ice_set_external(struct bench_ice *ice)
+{
+    ice->external = true;
+    ice->consent_until_us = BASE_NEVER_US;
+}
+
+void bench_ice_select(struct bench_ice *ice, const struct sfu_path *path)
+{
+    ice->selected = path != NULL ? 0 : -1;
+    ice->pair_count = path != NULL ? 1 : 0;
+    if (path != NULL)
+        ice->pairs[0] = (struct bench_ice_pair){.path = *path, .valid = true, .nominated = true};
 }
 
 static struct bench_ice_pair *find_pair(struct bench_ice *ice, const struct sfu_path *path)
@@ -90,7 +104,7 @@ static int best_valid(const struct bench_ice *ice)
 static uint64_t next_check_us(const struct bench_ice *ice, int index)
 {
     const struct bench_ice_pair *pair = &ice->pairs[index];
-    if (ice->silent || ice->remote.pwd[0] == 0)
+    if (ice->silent || ice->external || ice->remote.pwd[0] == 0)
         return BASE_NEVER_US;
     if (!pair->valid || index == ice->selected || index == best_valid(ice))
         return pair->next_check_us;

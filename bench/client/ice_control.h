@@ -47,10 +47,15 @@ struct bench_ice {
     uint64_t consent_until_us;
     uint64_t rtt_us; /* smoothed; 0: not known */
     uint64_t checks_sent, responses, responses_bad, requests, requests_bad;
-    bool silent; /* test: no more checks, as a machine that fell asleep */
+    bool silent;   /* test: no more checks, as a machine that fell asleep */
+    bool external; /* see bench_ice_set_external() */
 };
 
 void bench_ice_init(struct bench_ice *ice, const struct sfu_ice_credentials *local, uint64_t seed);
+/** Somebody else does ICE (nice_path.h): no checks, no consent; pairs come by _select only. */
+void bench_ice_set_external(struct bench_ice *ice);
+/** External: this path is in use from now on; NULL: none. */
+void bench_ice_select(struct bench_ice *ice, const struct sfu_path *path);
 /** The server's credentials; checks start with them. Called again: an ICE restart, every pair must prove itself again
  * (the selected one stays in use meanwhile). `local`: NULL to keep ours. */
 void bench_ice_start(struct bench_ice *ice, const struct sfu_ice_credentials *local,

@@ -137,6 +137,11 @@ void bench_peer_remove_pair(struct bench_peer *peer, const struct sfu_path *path
     bench_ice_remove_pair(&peer->ice, path);
 }
 
+void bench_peer_set_external_ice(struct bench_peer *peer)
+{
+    bench_ice_set_external(&peer->ice);
+}
+
 void bench_peer_close(struct bench_peer *peer)
 {
     if (peer->dtls != NULL)
@@ -301,22 +306,35 @@ static void on_rtp(struct bench_peer *peer, uint64_t now_us, uint64_t arrival_us
     bench_peer_receive_due(peer, stream);
 }
 
+static void on_selected(struct bench_peer *peer, uint64_t now_us)
+{
+    if (peer->state == BENCH_PEER_LOST)
+        peer->state = BENCH_PEER_CONNECTED;
+    if (peer->dtls != NULL) /* the first flight can go */
+        on_dtls_state(peer, now_us, sfu_dtls_session_poll(peer->dtls, now_us));
+}
+
 static void on_stun(struct bench_peer *peer, uint64_t now_us, const struct sfu_path *path, const uint8_t *datagram,
                     size_t len)
 {
     uint8_t answer[SFU_STUN_MESSAGE_MAX_BYTES];
     peer->counters.stun_in++;
     size_t answer_len = bench_ice_answer(&peer->ice, now_us, path, datagram, len, answer);
-    if (answer_len != 0) {
+    if (answer_len != 0)
         send_datagram(peer, path, answer, answer_len);
-        return;
-    }
-    if (!bench_ice_on_stun(&peer->ice, now_us, path, datagram, len))
-        return;
-    if (peer->state == BENCH_PEER_LOST)
-        peer->state = BENCH_PEER_CONNECTED;
-    if (peer->dtls != NULL) /* selected: the first flight can go */
-        on_dtls_state(peer, now_us, sfu_dtls_session_poll(peer->dtls, now_us));
+    else if (bench_ice_on_stun(&peer->ice, now_us, path, datagram, len))
+        on_selected(peer, now_us);
+}
+
+void bench_peer_on_external_ice(struct bench_peer *peer, uint64_t now_us, bool usable)
+{
+    static const struct sfu_path any = {.protocol = SFU_PROTOCOL_UDP};
+    peer->now_us = now_us;
+    bench_ice_select(&peer->ice, usable ? &any : NULL);
+    if (usable)
+        on_selected(peer, now_us);
+    else if (peer->state == BENCH_PEER_CONNECTED)
+        peer->state = BENCH_PEER_LOST;
 }
 
 void bench_peer_on_datagram(struct bench_peer *peer, uint64_t now_us, uint64_t arrival_us, const struct sfu_path *path,

@@ -75,6 +75,12 @@ int bench_peer_start(struct bench_peer *peer, const struct sfu_ice_credentials *
 int bench_peer_add_pair(struct bench_peer *peer, const struct sfu_path *path, uint32_t priority, uint64_t now_us);
 void bench_peer_remove_pair(struct bench_peer *peer, const struct sfu_path *path);
 
+/** ICE is somebody else's (nice_path.h): before _start. What is received and sent then has any path; STUN messages do
+ * not come here. */
+void bench_peer_set_external_ice(struct bench_peer *peer);
+/** External ICE: datagrams can be sent from now on (and DTLS begins), or no more (LOST). */
+void bench_peer_on_external_ice(struct bench_peer *peer, uint64_t now_us, bool usable);
+
 /** Starts sending at config->start_us (nothing leaves before the peer is connected). The peer owns the stream; returns
  * it, or NULL (no memory, invalid, too many). */
 struct bench_send_stream *bench_peer_add_send(struct bench_peer *peer, const struct bench_send_config *config);

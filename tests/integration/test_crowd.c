@@ -241,6 +241,35 @@ T_TEST(a_network_in_between)
     T_EQ(call_end(&call), 0);
 }
 
+/* ICE by libnice's full agent, everything above it ours. */
+T_TEST(a_person_with_a_nice_agent)
+{
+    struct bench_person_config config = somebody(2);
+    config.nice = true;
+    T_CHECK(call_start(&call, 1, NULL));
+    T_EQ(bench_person_start(&call.people[1], call.crowd, &config), 0);
+    call.count = 2;
+    struct bench_person *who = call.people[1];
+    T_CHECK(call_wait(&call, decided, who));
+    T_STR_EQ(who->why, "");
+    T_CHECK(call_media_flows(&call, 20, 20));
+    for (int pc = 0; pc < 2; pc++) {
+        T_CHECK(who->nice[pc] != NULL && who->sockets[pc][0] == NULL);
+        T_EQ(bench_peer_ice(who->participant->peers[pc])->checks_sent, 0);
+        T_EQ(bench_peer_counters(who->participant->peers[pc])->stun_in, 0);
+        bench_participant_restart(who->participant, (enum bench_pc)pc, base_clock_us());
+        T_CHECK(call_media_flows(&call, 20, 20));
+        T_EQ(bench_person_move(who, (enum bench_pc)pc), 0);
+        T_CHECK(call_media_flows(&call, 20, 20));
+    }
+    T_EQ(call_errors(&call), 0);
+    bench_person_leave(who);
+    T_CHECK(call_wait(&call, has_left, who));
+    bench_person_destroy(who);
+    call.people[1] = NULL;
+    T_EQ(call_end(&call), 0);
+}
+
 T_TEST(too_few_descriptors_are_our_own_fault)
 {
     struct rlimit before, few;
@@ -266,5 +295,5 @@ T_TEST(too_few_descriptors_are_our_own_fault)
 
 T_MAIN(T_CASE(the_certificate_is_checked), T_CASE(a_silent_server_is_a_timeout),
        T_CASE(many_at_once_between_the_media_of_others), T_CASE(leaving_politely),
-       T_CASE(dropped_and_back_with_new_paths), T_CASE(a_network_in_between),
+       T_CASE(dropped_and_back_with_new_paths), T_CASE(a_network_in_between), T_CASE(a_person_with_a_nice_agent),
        T_CASE(too_few_descriptors_are_our_own_fault))

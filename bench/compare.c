@@ -124,6 +124,38 @@ void bench_compare_clear(struct bench_compare *compare)
     memset(compare, 0, sizeof *compare);
 }
 
+/* A run that has something to tell: one that never came about knows neither machine nor description. */
+static const struct bench_result *told(const struct bench_compare_scenario *scenario)
+{
+    for (size_t i = 0; i < scenario->run_count; i++)
+        if (scenario->runs[i].result->description[0] != 0)
+            return scenario->runs[i].result;
+    return NULL;
+}
+
+int bench_compare_circumstances(FILE *out, const struct bench_compare_report *report, bool markdown)
+{
+    const char *point = markdown ? "- " : "", *code = markdown ? "`" : "";
+    const struct bench_result *first = NULL;
+    for (size_t i = 0; i < report->scenario_count && first == NULL; i++)
+        first = told(&report->scenarios[i]);
+    if (!markdown)
+        fputc('\n', out);
+    fprintf(out, "%scommand: %s%s%s\n", point, code, report->command_line, code);
+    if (first != NULL)
+        fprintf(out, "%sstarted: %s\n%smachine: %s\n%sversions: %s\n%sseed: %llu, measured part %.0f s\n", point,
+                first->started, point, first->machine, point, first->versions, point, (unsigned long long)first->seed,
+                first->measured_s);
+    for (size_t i = 0; i < report->scenario_count; i++) {
+        const struct bench_result *result = told(&report->scenarios[i]);
+        if (result != NULL)
+            fprintf(out, "%s%s: %s\n", point, report->scenarios[i].name, result->description);
+    }
+    if (markdown)
+        fputc('\n', out);
+    return ferror(out) ? BASE_ERR_IO : 0;
+}
+
 enum bench_exit bench_compare_exit(const struct bench_compare *compare)
 {
     bool ran[BENCH_SIDES] = {false}, only_saturated = false;

@@ -43,7 +43,10 @@ void bench_compare_clear(struct bench_compare *compare);
  * _SATURATED: the generator was at its end in all runs of a side. _UNREACHABLE: a server could run no scenario at all.
  * _INTERRUPTED. */
 enum bench_exit bench_compare_exit(const struct bench_compare *compare);
-/** "rcp 4 x 6", "webinar 1 to 200", "20 teleconsultations". */
+/** How the figures were made, for people: when, on which machine, by which command, what each scenario is. As Markdown:
+ * a list to stand before bench_compare_report_markdown()'s table. Returns 0 or BASE_ERR_IO. */
+int bench_compare_circumstances(FILE *out, const struct bench_compare_report *report, bool markdown);
+/** "4 rooms of 6", "webinar 1 to 200", "20 teleconsultations". */
 void bench_compare_name(char *out, size_t out_max, const struct bench_scenario *scenario);
 
 #endif

@@ -66,6 +66,7 @@ static void catch_signals(void)
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
@@ -223,7 +224,9 @@ static int search(const struct bench_options *options, struct bench_session *ses
     memcpy(capacity.report.command_line, options->command_line, sizeof capacity.report.command_line);
     bench_session_close(session);
     int code;
-    if (err != 0) {
+    if (err != 0 && stop != 0) {
+        code = BENCH_EXIT_INTERRUPTED;
+    } else if (err != 0) {
         complain(error[0] != 0 ? error : base_err_name(err));
         code = (int)bench_session_exit(err);
     } else {
@@ -237,7 +240,8 @@ static int search(const struct bench_options *options, struct bench_session *ses
 
 static int compare_table(FILE *file, const void *what)
 {
-    return bench_compare_report_table(file, what);
+    int err = bench_compare_report_table(file, what);
+    return err == 0 ? bench_compare_circumstances(file, what, false) : err;
 }
 
 static int compare_json(FILE *file, const void *what)
@@ -247,7 +251,8 @@ static int compare_json(FILE *file, const void *what)
 
 static int compare_markdown(FILE *file, const void *what)
 {
-    return bench_compare_report_markdown(file, what);
+    int err = bench_compare_circumstances(file, what, true);
+    return err == 0 ? bench_compare_report_markdown(file, what) : err;
 }
 
 static int compare_run(void *user, enum bench_compare_side side, const struct bench_scenario *scenario,

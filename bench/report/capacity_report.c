@@ -130,8 +130,14 @@ void bench_capacity_sentence(const struct bench_capacity_report *report, char *o
     if (report->interrupted)
         add(&line, "Interrupted, so far: ");
     if (outcome.last_good != NULL) {
-        add(&line, outcome.first_bad != NULL ? "Holds " : "Holds at least ");
+        /* Between good and bad there may be a load that only our own end kept from being judged. */
+        bool gap = outcome.first_bad != NULL && outcome.not_counted != NULL &&
+                   outcome.not_counted->load < outcome.first_bad->load &&
+                   outcome.not_counted->load > outcome.last_good->load;
+        add(&line, outcome.first_bad != NULL && !gap ? "Holds " : "Holds at least ");
         add_load(&line, report, outcome.last_good->load);
+        if (gap)
+            add(&line, "; at %g the run does not count", outcome.not_counted->load);
         if (outcome.first_bad != NULL) {
             add(&line, "; at %g, ", outcome.first_bad->load);
             add_broke(&line, &outcome);

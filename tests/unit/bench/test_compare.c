@@ -32,6 +32,8 @@ static int play_run(void *user, enum bench_compare_side side, const struct bench
     }
     snprintf(result->target_version, sizeof result->target_version, "%s",
              side == BENCH_SIDE_A || play->same_version ? "consilium 0.1.0" : "janus 1.1.2");
+    snprintf(result->description, sizeof result->description, "%u rooms of %u", scenario->rooms, scenario->people);
+    snprintf(result->machine, sizeof result->machine, "a played machine");
     if (side == BENCH_SIDE_B && play->too_many != 0 && scenario->people > play->too_many) {
         snprintf(error, BENCH_OPTIONS_ERROR_MAX, "janus: the room is full");
         return BASE_ERR_NOT_ALLOWED;
@@ -84,6 +86,21 @@ T_TEST(takes_turns)
     T_STR_EQ(compare.report.labels[0], "consilium 0.1.0");
     T_STR_EQ(compare.report.labels[1], "janus 1.1.2");
     T_EQ(bench_compare_exit(&compare), BENCH_EXIT_OK);
+}
+
+T_TEST(says_how_it_was_made)
+{
+    static char text[4096];
+    struct play play = {.runs = 0};
+    T_EQ(run(&play, 1), 0);
+    snprintf(compare.report.command_line, sizeof compare.report.command_line, "consilium-bench compare");
+    FILE *file = fmemopen(text, sizeof text, "w");
+    T_CHECK(file != NULL);
+    T_EQ(bench_compare_circumstances(file, &compare.report, true), 0);
+    fclose(file);
+    T_CHECK(strstr(text, "- command: `consilium-bench compare`\n") != NULL);
+    T_CHECK(strstr(text, "- machine: a played machine\n") != NULL);
+    T_CHECK(strstr(text, "- webinar 1 to 200: 1 rooms of 201\n") != NULL);
 }
 
 T_TEST(what_a_server_cannot_run_keeps_its_reason)
@@ -217,7 +234,7 @@ T_TEST(the_busiest_thread)
     T_CHECK(bench_machine_cores(0, 1) <= 1);
 }
 
-T_MAIN(T_CASE(takes_turns), T_CASE(what_a_server_cannot_run_keeps_its_reason), T_CASE(a_server_that_is_not_there),
-       T_CASE(a_saturated_generator_is_no_result), T_CASE(ctrl_c_ends_it),
+T_MAIN(T_CASE(takes_turns), T_CASE(says_how_it_was_made), T_CASE(what_a_server_cannot_run_keeps_its_reason),
+       T_CASE(a_server_that_is_not_there), T_CASE(a_saturated_generator_is_no_result), T_CASE(ctrl_c_ends_it),
        T_CASE(two_builds_of_one_version_are_told_apart), T_CASE(a_report_is_whole_or_not_there),
        T_CASE(a_path_that_cannot_be_written_is_found_at_once), T_CASE(the_busiest_thread))

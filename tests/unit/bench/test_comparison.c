@@ -224,6 +224,19 @@ T_TEST(the_last_good_load_and_what_broke)
     bad->server_thread[0] = 0;
 }
 
+T_TEST(what_was_not_judged_is_not_the_limit)
+{
+    searched();
+    struct bench_result *between = (struct bench_result *)(uintptr_t)steps[1].result;
+    bool saturated = between->generator_saturated;
+    double load = steps[1].load;
+    steps[1].load = 5; /* between 4, which holds, and 6, which does not */
+    between->generator_saturated = true;
+    T_CHECK(strncmp(sentence(), "Holds at least 4 rooms of 12; at 5 the run does not count; at 6, loss", 69) == 0);
+    between->generator_saturated = saturated;
+    steps[1].load = load;
+}
+
 T_TEST(a_good_load_above_a_bad_one_is_not_the_limit)
 {
     struct bench_capacity_outcome outcome;
@@ -304,5 +317,6 @@ T_TEST(capacity_as_table_json_and_page)
 T_MAIN(T_CASE(medians_and_ratios_of_neighbours), T_CASE(an_even_number_of_runs_has_a_median_between),
        T_CASE(runs_that_do_not_count_are_left_out_and_said), T_CASE(what_is_not_known_is_no_number),
        T_CASE(rows_for_the_results_page), T_CASE(the_last_good_load_and_what_broke),
-       T_CASE(a_good_load_above_a_bad_one_is_not_the_limit), T_CASE(a_saturated_generator_proves_nothing),
-       T_CASE(other_ends_of_a_search), T_CASE(capacity_as_table_json_and_page))
+       T_CASE(what_was_not_judged_is_not_the_limit), T_CASE(a_good_load_above_a_bad_one_is_not_the_limit),
+       T_CASE(a_saturated_generator_proves_nothing), T_CASE(other_ends_of_a_search),
+       T_CASE(capacity_as_table_json_and_page))

@@ -257,6 +257,19 @@ static void take_answer(struct bench_participant *who, struct bench_sdp *sdp)
     }
 }
 
+/* The first description of the server, or an ICE restart: ours or its own. */
+static void connect_peer(struct bench_participant *who, enum bench_pc pc, struct bench_sdp *sdp)
+{
+    struct bench_peer *peer = who->peers[pc];
+    const struct bench_ice *ice = bench_peer_ice(peer);
+    if (strcmp(ice->remote.ufrag, sdp->ice.ufrag) == 0 && strcmp(ice->local.ufrag, who->local[pc].ufrag) == 0)
+        return;
+    bench_peer_set_compound_rtcp(peer, !sdp->reduced_size);
+    bench_peer_set_dtls_server(peer, strcmp(sdp->setup, "active") == 0);
+    bench_peer_start(peer, &who->local[pc], &sdp->ice, sdp->fingerprint, who->now_us);
+    who->config.on_candidates(who->config.user, pc, sdp);
+}
+
 int bench_participant_on_answer(struct bench_participant *who, const char *text)
 {
     struct bench_sdp *sdp = malloc(sizeof *sdp);
@@ -266,10 +279,7 @@ int bench_participant_on_answer(struct bench_participant *who, const char *text)
         return BASE_ERR_MALFORMED;
     }
     take_answer(who, sdp);
-    bench_peer_set_compound_rtcp(who->peers[BENCH_PUBLISH], !sdp->reduced_size);
-    bench_peer_set_dtls_server(who->peers[BENCH_PUBLISH], strcmp(sdp->setup, "active") == 0);
-    bench_peer_start(who->peers[BENCH_PUBLISH], &who->local[BENCH_PUBLISH], &sdp->ice, sdp->fingerprint, who->now_us);
-    who->config.on_candidates(who->config.user, BENCH_PUBLISH, sdp);
+    connect_peer(who, BENCH_PUBLISH, sdp);
     free(sdp);
     return 0;
 }
@@ -426,12 +436,7 @@ char *bench_participant_on_offer(struct bench_participant *who, const char *text
     if (replace_subs(who, &scratch->sdp, tracks, count) != 0)
         goto out;
     merge_extensions(who, &scratch->sdp);
-    struct bench_peer *peer = who->peers[BENCH_SUBSCRIBE];
-    if (strcmp(bench_peer_ice(peer)->remote.ufrag, scratch->sdp.ice.ufrag) != 0) { /* the first, or an ICE restart */
-        bench_peer_set_compound_rtcp(peer, !scratch->sdp.reduced_size);
-        bench_peer_start(peer, &who->local[BENCH_SUBSCRIBE], &scratch->sdp.ice, scratch->sdp.fingerprint, who->now_us);
-        who->config.on_candidates(who->config.user, BENCH_SUBSCRIBE, &scratch->sdp);
-    }
+    connect_peer(who, BENCH_SUBSCRIBE, &scratch->sdp);
     answer = write_answer(who, scratch);
 out:
     free(scratch);

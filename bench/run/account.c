@@ -46,7 +46,7 @@ static void stand(struct bench_edge *edge, enum bench_edge_state state, uint64_t
 {
     edge->state = state;
     edge->standing_us = now_us;
-    edge->from = edge->looked = *from;
+    edge->from = edge->looked = edge->mark = *from;
     edge->looked_packets = edge->packets = 0;
     memset(&edge->ended, 0, sizeof edge->ended);
 }
@@ -64,13 +64,13 @@ bool bench_edge_ready(struct bench_edge *edge, uint64_t now_us, const struct ben
         return false;
     edge->state = BENCH_EDGE_READY;
     edge->ready_us = now_us;
-    edge->ready = *sent;
+    edge->ready = edge->mark = *sent;
     return true;
 }
 
 const struct bench_sent *bench_edge_mark(const struct bench_edge *edge)
 {
-    return stands(edge) ? &edge->from : &edge->ready;
+    return &edge->mark;
 }
 
 void bench_edge_give_up(struct bench_edge *edge, uint64_t now_us, const struct bench_sent *sent)
@@ -79,6 +79,15 @@ void bench_edge_give_up(struct bench_edge *edge, uint64_t now_us, const struct b
         return;
     edge->ready = *sent;
     stand(edge, BENCH_EDGE_HOPELESS, now_us, sent);
+}
+
+void bench_edge_overdue(struct bench_edge *edge, uint64_t now_us, const struct bench_sent *sent)
+{
+    struct bench_sent ready = edge->ready;
+    if (edge->state == BENCH_EDGE_OPEN && edge->open_us != 0 && now_us >= edge->open_us + BENCH_OVERDUE_US)
+        bench_edge_give_up(edge, now_us, sent);
+    else if (edge->state == BENCH_EDGE_READY && now_us >= edge->ready_us + BENCH_OVERDUE_US)
+        stand(edge, BENCH_EDGE_STANDING, now_us, &ready);
 }
 
 /* Expected of a simulcast edge since the last look: what the layer that arrives was sent; around a switch, what came.
@@ -125,6 +134,8 @@ unsigned bench_edge_poll(struct bench_edge *edge, uint64_t now_us, const struct 
 {
     unsigned news = 0;
     bool any = heard != NULL && heard->any;
+    if (edge->state == BENCH_EDGE_OPEN && edge->open_us == 0)
+        edge->open_us = now_us;
     if (edge->state == BENCH_EDGE_CLOSED || edge->state == BENCH_EDGE_OPEN)
         return 0;
     if (edge->state == BENCH_EDGE_READY && any) {
@@ -181,8 +192,11 @@ void bench_edge_stream_ended(struct bench_edge *edge, const struct bench_heard *
 {
     edge->heard = edge->heard || heard->any;
     edge->seen = edge->seen || heard->first_frame_us != 0;
-    if (stands(edge))
-        add_heard(&edge->ended, heard);
+    if (!stands(edge))
+        return;
+    add_heard(&edge->ended, heard);
+    if (heard->any && heard->next_serial > edge->mark.packets[heard->layer])
+        edge->mark.packets[heard->layer] = heard->next_serial;
 }
 
 static void add_to_kind(struct bench_kind_result *out, const struct bench_heard *all)
@@ -251,6 +265,7 @@ void bench_edge_suspend(struct bench_edge *edge, const struct bench_sent *sent, 
         return;
     count(edge, sent, before, heard, out);
     edge->state = BENCH_EDGE_OPEN;
+    edge->open_us = 0;
 }
 
 bool bench_edge_close(struct bench_edge *edge, bool video, const struct bench_sent *sent,

@@ -6,7 +6,8 @@
  * in the room and the source published. It is *ready* when both are really there; then there is a grace
  * (BENCH_GRACE_US) for the server to let the media flow: the edge *stands* from the first packet that arrives, or when
  * the grace is over. All packets that the publisher sends while it stands are expected. If an end cannot be there
- * although the plan says so, the edge stands without ever being ready.
+ * although the plan says so, the edge stands without ever being ready. A run that ends within a grace is no excuse: see
+ * bench_edge_overdue().
  *
  * When somebody leaves, packets that were sent less than BENCH_IN_FLIGHT_US ago and have not arrived, nor any sent
  * after them, are not expected: nobody could have received them. At the end of a run sources stop first, and the
@@ -27,6 +28,7 @@
 #include "bench/report/result.h"
 
 #define BENCH_GRACE_US     5000000u
+#define BENCH_OVERDUE_US   3000000u /**< who ends with nothing after this waited long enough */
 #define BENCH_IN_FLIGHT_US 500000u
 #define BENCH_SENT_STEP_US 100000u /**< between two entries of a history */
 #define BENCH_SENT_STEPS   6u
@@ -76,9 +78,11 @@ struct bench_edge {
     bool simulcast;                /**< see above */
     bool heard, seen;              /**< a packet came; a picture was shown: ever since it is open */
     unsigned layer;                /* simulcast: at the last look */
+    uint64_t open_us;              /* open, and looked at, since; 0: not yet */
     uint64_t ready_us;             /**< both ends were there; 0: not yet */
     uint64_t standing_us;          /**< stands since; 0: not yet */
     struct bench_sent ready, from; /* sent when it became ready, when it began to stand */
+    struct bench_sent mark;        /* see bench_edge_mark() */
     struct bench_sent looked;      /* simulcast: sent at the last look */
     uint64_t looked_packets;       /* simulcast: delivered at the last look */
     uint64_t packets;              /* simulcast: expected so far */
@@ -96,10 +100,14 @@ enum bench_edge_news {
 void bench_edge_open(struct bench_edge *edge);
 /** Both are there. Returns whether that is news: then mark the receiver's stream, if there is one. */
 bool bench_edge_ready(struct bench_edge *edge, uint64_t now_us, const struct bench_sent *sent);
-/** What the receiver's stream is to be marked with now, also one that begins later: older packets do not count. */
+/** What the receiver's stream is to be marked with now, also one that begins later: older packets do not count. What
+ * one stream has brought does not count again in the next one. */
 const struct bench_sent *bench_edge_mark(const struct bench_edge *edge);
 /** An end has failed to be there: stands from now on, unless it does already. */
 void bench_edge_give_up(struct bench_edge *edge, uint64_t now_us, const struct bench_sent *sent);
+/** All is over, or an end is about to leave, at now_us: an edge that has been waiting for longer than BENCH_OVERDUE_US
+ * will not be forgiven its grace. If it was ready, all that was sent since then is expected. */
+void bench_edge_overdue(struct bench_edge *edge, uint64_t now_us, const struct bench_sent *sent);
 /** An end is away for a while by our doing (it moves to another network): OPEN again, what was so far is settled into
  * `out`. As _close otherwise. */
 void bench_edge_suspend(struct bench_edge *edge, const struct bench_sent *sent, const struct bench_sent *before,

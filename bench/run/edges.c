@@ -7,6 +7,8 @@
 #include "base/err.h"
 #include "bench/run/run_internal.h"
 
+#define GONE_FREEZE_US   500000u
+#define GONE_PACKETS     5u
 #define PUBLISH_LIMIT_US 10000000u /* a source that is not published so long after it should be, never will be */
 
 static enum bench_kind kind_of(enum bench_source source)
@@ -185,6 +187,38 @@ static void count_stream(const struct bench_receive_stream *stream, struct bench
     sum->keyframe_requests += counters->plis;
 }
 
+/* ---- streams that end before their time ----------------------------------------------------------------------- */
+
+static void note_gone(struct bench_run_edge *edge, const struct bench_run_guest *publisher, enum bench_source source)
+{
+    const struct bench_receive_counters *counters = bench_receive_stream_counters(edge->stream);
+    struct bench_sent sent = bench_run_sent(publisher, source);
+    if (edge->account.state != BENCH_EDGE_STANDING || edge->gone_us != 0)
+        return;
+    edge->gone_us = bench_run_is_video(source) ? counters->last_frame_us : counters->last_packet_us;
+    edge->gone_sent = sent.packets[edge->layer];
+}
+
+/* Another stream has come, or the end of all: until then it was a freeze, if there was anything to show. */
+static void end_gone(struct bench_run_edge *edge, bool video, const struct bench_sent *sent, uint64_t end_us)
+{
+    struct bench_heard *sum = &edge->account.ended;
+    const struct bench_receive_counters *counters =
+        edge->stream != NULL ? bench_receive_stream_counters(edge->stream) : NULL;
+    uint64_t first_us = counters == NULL ? 0 : video ? counters->first_frame_us : counters->first_packet_us;
+    uint64_t until_us = first_us != 0 ? first_us : end_us;
+    if (edge->gone_us == 0 || until_us == 0)
+        return;
+    uint64_t gap_us = until_us > edge->gone_us ? until_us - edge->gone_us : 0;
+    edge->gone_us = 0;
+    if (gap_us < GONE_FREEZE_US || sent->packets[edge->layer] < edge->gone_sent + GONE_PACKETS)
+        return;
+    sum->freezes++;
+    sum->freeze_us += gap_us;
+    if (gap_us > sum->freeze_longest_us)
+        sum->freeze_longest_us = gap_us;
+}
+
 void bench_run_edges_on_sub(struct bench_run_guest *receiver, const struct bench_sub *sub, bool ends)
 {
     struct bench_run *run = receiver->run;
@@ -210,6 +244,7 @@ void bench_run_edges_on_sub(struct bench_run_guest *receiver, const struct bench
         look_at_layer(edge);
         if (edge->account.state != BENCH_EDGE_CLOSED)
             bench_edge_stream_ended(&edge->account, heard_of(edge, &heard));
+        note_gone(edge, &run->guests[seat - 1], sub->source);
         end_decoding(run, edge);
         edge->stream = NULL;
         return;
@@ -286,12 +321,17 @@ static void settle(struct bench_run *run, struct bench_run_edge *edge, bool susp
     struct bench_kind_result *sum = &run->closed[kind_of(source)];
     struct bench_sent sent = bench_run_sent(publisher, source);
     struct bench_sent before = bench_sent_before(&publisher->history[source], now_us, &sent);
+    uint64_t end_us = run->end_us != 0 ? run->end_us : now_us;
+    const struct bench_heard *so_far = heard_of(edge, &heard);
+    if (!suspend && (so_far == NULL || !so_far->any))
+        bench_edge_overdue(&edge->account, end_us, &sent);
     if (edge->stream != NULL) {
         if (!publisher->paused[source] && !run->ended)
             close_freeze(edge, &sent, now_us);
         look_at_layer(edge);
         (void)bench_edge_poll(&edge->account, now_us, &sent, heard_of(edge, &heard));
     }
+    end_gone(edge, bench_run_is_video(source), &sent, end_us);
     const struct bench_heard *last = heard_of(edge, &heard);
     if (suspend) {
         bench_edge_suspend(&edge->account, &sent, exact ? NULL : &before, last, sum);
@@ -444,6 +484,26 @@ static void for_each(struct bench_run *run, uint64_t now_us, edge_fn each)
 void bench_run_edges_poll(struct bench_run *run, uint64_t now_us)
 {
     for_each(run, now_us, poll_edge);
+}
+
+static void end_grace(struct bench_run *run, struct bench_run_edge *edge, const struct bench_run_guest *publisher,
+                      enum bench_source source, const struct bench_run_guest *receiver, const struct bench_sent *sent,
+                      uint64_t now_us)
+{
+    struct bench_heard heard;
+    const struct bench_heard *so_far = heard_of(edge, &heard);
+    (void)run;
+    (void)publisher;
+    (void)source;
+    (void)receiver;
+    if (so_far == NULL || !so_far->any)
+        bench_edge_overdue(&edge->account, now_us, sent);
+}
+
+void bench_run_edges_end(struct bench_run *run, uint64_t now_us)
+{
+    bench_run_edges_poll(run, now_us);
+    for_each(run, now_us, end_grace);
 }
 
 static void measure_edge(struct bench_run *run, struct bench_run_edge *edge, const struct bench_run_guest *publisher,

@@ -7,6 +7,8 @@
 #include "base/err.h"
 #include "bench/run/run_internal.h"
 
+#define UNMUTE_LIMIT_US 2000000u
+
 int bench_run_people_create(struct bench_run *run)
 {
     run->guest_count = run->plan.seat_count;
@@ -81,6 +83,15 @@ static void set_paused(struct bench_run_guest *guest, enum bench_source source, 
             bench_send_stream_pause(participant->sends[source][layer], paused, now_us);
 }
 
+/* The server will not have it: that is its fault, and who is not heard speaks all the same. */
+static void unmute_anyway(struct bench_run_guest *guest, enum bench_source source, const char *why, uint64_t now_us)
+{
+    guest->run->past.problems++;
+    bench_result_fail(guest->run->result, "%s-%u: person %u cannot unmute the %s: %.80s", guest->run->prefix,
+                      room_of(guest), guest->number, bench_source_name(source), why);
+    set_paused(guest, source, guest->muted[source], now_us);
+}
+
 /* The answer to an unmute: the source goes on. */
 static void on_message(struct bench_person *who, const char *type, const json_t *message)
 {
@@ -91,11 +102,9 @@ static void on_message(struct bench_person *who, const char *type, const json_t 
         return;
     for (int source = 0; source < BENCH_SOURCES; source++)
         if (guest->unmute_request[source] == re) {
+            const char *code = json_string_value(json_object_get(message, "code"));
             if (error)
-                bench_result_fail(guest->run->result, "%s-%u: person %u may not unmute the %s: %.80s",
-                                  guest->run->prefix, room_of(guest), guest->number,
-                                  bench_source_name((enum bench_source)source),
-                                  json_string_value(json_object_get(message, "code")));
+                unmute_anyway(guest, (enum bench_source)source, code != NULL ? code : "error", base_clock_us());
             else
                 set_paused(guest, (enum bench_source)source, guest->muted[source], base_clock_us());
         }
@@ -285,6 +294,8 @@ static void speak(struct bench_run_guest *guest, bool on)
 static void mute_as_wanted(struct bench_run_guest *guest, enum bench_source source, uint64_t now_us)
 {
     struct bench_participant *participant = guest->person->participant;
+    if (guest->unmute_request[source] != 0 && now_us >= guest->unmute_us[source] + UNMUTE_LIMIT_US)
+        unmute_anyway(guest, source, "no answer in 2 s", now_us);
     if (guest->muted[source] == guest->paused[source] || guest->unmute_request[source] != 0 ||
         participant->track_ids[source][0] == 0)
         return;
@@ -293,6 +304,7 @@ static void mute_as_wanted(struct bench_run_guest *guest, enum bench_source sour
         (void)bench_participant_mute(participant, source, true);
         return;
     }
+    guest->unmute_us[source] = now_us;
     guest->unmute_request[source] = bench_participant_mute(participant, source, false);
     if (guest->unmute_request[source] == 0) /* the server knows no mute */
         set_paused(guest, source, false, now_us);

@@ -189,7 +189,7 @@ static void do_action(struct bench_run *run, const struct bench_action *action, 
         bench_run_sampler_measure(run, now_us);
         enter_phase(run, "measuring", now_us);
     } else if (action->kind == BENCH_ACT_END) {
-        bench_run_edges_poll(run, now_us);
+        bench_run_edges_end(run, now_us);
         bench_run_people_end(run, now_us);
         run->end_us = now_us;
         run->measuring = false;

@@ -36,7 +36,7 @@ struct bench_run_guest {
     bool afresh;                               /* ... as somebody new to the server */
     bool speaks, shares, muted[BENCH_SOURCES]; /* as the plan wants it */
     bool paused[BENCH_SOURCES];                /* as it is: muted, or an unmute is not answered yet */
-    uint64_t unmute_request[BENCH_SOURCES];
+    uint64_t unmute_request[BENCH_SOURCES], unmute_us[BENCH_SOURCES];
     bool live[BENCH_SOURCES]; /* published, and known to be */
     bool lost[2];             /* peer connection without consent */
     uint64_t live_us[BENCH_SOURCES], goes_on_us[BENCH_SOURCES], connected_us, shares_us, dropped_us;
@@ -52,6 +52,8 @@ struct bench_run_edge {
     unsigned layers, stamp_layer[BENCH_LAYERS]; /* that the publisher sends */
     uint64_t layer_packets[BENCH_LAYERS];
     unsigned layer; /* that arrives: its place in the publisher's `sends` */
+    /* its stream ended though nobody had planned it: since when nothing is shown or heard, and what was sent by then */
+    uint64_t gone_us, gone_sent;
 };
 
 struct bench_run_chat {
@@ -132,6 +134,8 @@ void bench_run_edges_source(struct bench_run *run, const struct bench_run_guest 
 void bench_run_edges_suspend(struct bench_run *run, struct bench_run_guest *guest, uint64_t now_us);
 void bench_run_edges_poll(struct bench_run *run, uint64_t now_us);
 void bench_run_edges_measure(struct bench_run *run, uint64_t now_us);
+/* Sources are about to stop: who waits for a track by now will never get it. */
+void bench_run_edges_end(struct bench_run *run, uint64_t now_us);
 /* A source of that seat is about to pause: a freeze that lasts is told now. */
 void bench_run_edges_close_freezes(struct bench_run *run, uint32_t seat, enum bench_source source, uint64_t now_us);
 /* The end: all is over. exact: everything had its time to arrive. */

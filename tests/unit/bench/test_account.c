@@ -285,7 +285,7 @@ T_TEST(streams_may_follow_each_other)
     struct bench_heard first = heard(100, 200), second = heard(210, 400);
     struct bench_kind_result kind = {0};
     bench_edge_stream_ended(&edge, &first);
-    T_EQ(bench_edge_mark(&edge)->packets[0], 100);
+    T_EQ(bench_edge_mark(&edge)->packets[0], 200); /* what the first has brought, the second cannot bring again */
     bench_edge_close(&edge, false, &sent, NULL, &second, &kind);
     T_EQ(kind.expected, 300);
     T_EQ(kind.delivered, 290);
@@ -377,6 +377,53 @@ T_TEST(simulcast_that_never_came_expects_the_lowest_layer)
     T_EQ(kind.frames_expected, 60);
 }
 
+/* What one stream has brought cannot be brought again by the next, to make up for what was lost. */
+T_TEST(a_new_stream_begins_where_the_old_one_ended)
+{
+    struct bench_edge edge = standing(100);
+    struct bench_heard half = heard(100, 200), none = {0};
+    half.packets = 50;
+    bench_edge_stream_ended(&edge, &half);
+    T_EQ(bench_edge_mark(&edge)->packets[0], 200);
+    bench_edge_stream_ended(&edge, &none); /* one that brought nothing */
+    T_EQ(bench_edge_mark(&edge)->packets[0], 200);
+    struct bench_sent sent = audio(300);
+    struct bench_heard rest = heard(200, 300);
+    struct bench_kind_result kind = {0};
+    T_CHECK(!bench_edge_close(&edge, false, &sent, NULL, &rest, &kind));
+    T_EQ(kind.expected, 200);
+    T_EQ(kind.delivered, 150);
+}
+
+/* A run that ends within a grace. */
+T_TEST(overdue)
+{
+    static const uint64_t waited_us[] = {BENCH_OVERDUE_US - 1, BENCH_OVERDUE_US};
+    for (int ready = 0; ready < 2; ready++)
+        for (int late = 0; late < 2; late++) {
+            struct bench_edge edge = {0};
+            struct bench_sent at_entry = audio(1000), end = audio(1150);
+            struct bench_kind_result kind = {0};
+            bench_edge_open(&edge);
+            bench_edge_poll(&edge, S, &at_entry, NULL);
+            if (ready)
+                bench_edge_ready(&edge, S, &at_entry);
+            bench_edge_overdue(&edge, S + waited_us[late], &end);
+            T_EQ(bench_edge_close(&edge, false, &end, NULL, NULL, &kind), late);
+            T_EQ(kind.tracks_missing, late);
+            T_EQ(kind.expected, ready && late ? 150 : 0);
+        }
+    /* nobody missed a microphone that was muted */
+    struct bench_edge edge = {0};
+    struct bench_sent sent = audio(7);
+    struct bench_kind_result kind = {0};
+    bench_edge_open(&edge);
+    bench_edge_ready(&edge, S, &sent);
+    bench_edge_overdue(&edge, 60 * S, &sent);
+    T_CHECK(!bench_edge_close(&edge, false, &sent, NULL, NULL, &kind));
+    T_EQ(kind.tracks, 0);
+}
+
 T_MAIN(T_CASE(all_that_arrives_is_all_that_is_expected), T_CASE(what_is_lost_is_told_wherever_it_was),
        T_CASE(nothing_sent_is_nothing_expected), T_CASE(who_enters_in_the_middle_expects_from_the_first_packet_on),
        T_CASE(the_grace_ends), T_CASE(slow_media_after_the_grace_is_loss), T_CASE(under_way_when_somebody_leaves),
@@ -385,4 +432,5 @@ T_MAIN(T_CASE(all_that_arrives_is_all_that_is_expected), T_CASE(what_is_lost_is_
        T_CASE(who_could_not_enter_is_missed), T_CASE(packets_without_a_picture_are_a_missing_track),
        T_CASE(pictures_are_counted_from_the_first_one), T_CASE(streams_may_follow_each_other), T_CASE(away_for_a_while),
        T_CASE(simulcast_expects_the_layer_that_arrives), T_CASE(simulcast_that_stalls_is_lost),
-       T_CASE(simulcast_that_never_came_expects_the_lowest_layer))
+       T_CASE(simulcast_that_never_came_expects_the_lowest_layer), T_CASE(a_new_stream_begins_where_the_old_one_ended),
+       T_CASE(overdue))

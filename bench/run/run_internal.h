@@ -39,7 +39,7 @@ struct bench_run_guest {
     uint64_t unmute_request[BENCH_SOURCES], unmute_us[BENCH_SOURCES];
     bool live[BENCH_SOURCES]; /* published, and known to be */
     bool lost[2];             /* peer connection without consent */
-    uint64_t live_us[BENCH_SOURCES], goes_on_us[BENCH_SOURCES], connected_us, shares_us, dropped_us;
+    uint64_t live_us[BENCH_SOURCES], goes_on_us[BENCH_SOURCES], connected_us, shares_us, dropped_us, moved_until_us;
     struct bench_sent_history history[BENCH_SOURCES];
     uint64_t problems; /* told so far */
 };

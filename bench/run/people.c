@@ -8,7 +8,7 @@
 #include "bench/run/run_internal.h"
 
 #define UNMUTE_LIMIT_US 2000000u
-#define MOVED_US 35000000u /* after a change of network a lost path is our doing: consent lasts 30 s (RFC 7675) */
+#define MOVED_US        35000000u /* after a change of network a lost path is our doing: consent lasts 30 s (RFC 7675) */
 
 int bench_run_people_create(struct bench_run *run)
 {

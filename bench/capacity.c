@@ -229,6 +229,7 @@ int bench_capacity_search(struct bench_capacity *out, const struct bench_capacit
     }
     out->good = search.good;
     out->first_failed = search.good == 0 && search.bad != 0;
+    out->gone = search.over;
     out->report.interrupted = stopped(&search);
     return err;
 }
@@ -247,6 +248,8 @@ enum bench_exit bench_capacity_exit(const struct bench_capacity *capacity)
     bench_capacity_outcome(&capacity->report, &outcome);
     if (capacity->report.interrupted)
         return BENCH_EXIT_INTERRUPTED;
+    if (capacity->gone)
+        return BENCH_EXIT_UNREACHABLE;
     if (outcome.not_counted != NULL &&
         (outcome.first_bad == NULL || outcome.not_counted->load < outcome.first_bad->load))
         return BENCH_EXIT_SATURATED;

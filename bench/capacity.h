@@ -37,7 +37,8 @@ struct bench_capacity {
     struct bench_capacity_report report; /**< command_line and server_cores are the caller's to fill */
     unsigned good;                       /**< greatest load that holds; 0: none */
     bool first_failed;                   /**< even the smallest load does not hold */
-    size_t runs;                         /**< steps that were run again included */
+    bool gone;   /**< the server went away and nobody starts it again: not searched to the end */
+    size_t runs; /**< steps that were run again included */
     /* inside */
     struct bench_capacity_step *steps;
     size_t step_capacity;
@@ -48,7 +49,7 @@ struct bench_capacity {
 int bench_capacity_search(struct bench_capacity *out, const struct bench_capacity_config *config, char *error);
 void bench_capacity_clear(struct bench_capacity *capacity);
 /** BENCH_EXIT_OK (the limit, or `max`, was found), _FAILED (not even the least load holds), _SATURATED (the generator
- * was at its end first), _INTERRUPTED. */
+ * was at its end first), _UNREACHABLE (gone), _INTERRUPTED. */
 enum bench_exit bench_capacity_exit(const struct bench_capacity *capacity);
 /** The scenario with that load. */
 void bench_capacity_scenario(struct bench_scenario *out, const struct bench_scenario *scenario, unsigned load);

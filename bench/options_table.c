@@ -177,9 +177,16 @@ void bench_options_help(FILE *out)
     show_flags(out, "output and service levels", index_of("json"), index_of("start"));
     show_flags(out, "capacity", index_of("start"), index_of("against"));
     show_flags(out, "compare", index_of("against"), FLAG_COUNT);
-    fputs("\nthe scenario (also keys of its file)\n", out);
-    for (size_t i = 0; (key = bench_scenario_key(i, &help)) != NULL; i++)
-        fprintf(out, "  --%-20s %s\n", key, help);
+    struct bench_scenario usual;
+    bench_scenario_init(&usual, BENCH_SCENARIO_RCP);
+    fputs("\nthe scenario (also keys of its file; in brackets: the default of rcp)\n", out);
+    for (size_t i = 0; (key = bench_scenario_key(i, &help)) != NULL; i++) {
+        char value[BENCH_SCENARIO_VALUE_MAX], shown[BENCH_SCENARIO_VALUE_MAX + 4] = "";
+        bench_scenario_value(&usual, i, value);
+        if (value[0] != 0 && strcmp(key, "subscribers") != 0)
+            snprintf(shown, sizeof shown, " (%s)", value);
+        fprintf(out, "  --%-20s %s%s\n", key, help, strstr(help, shown) == NULL ? shown : "");
+    }
     fputs("\nnetwork profiles:", out);
     for (size_t i = 0; (profile = bench_network_profile_known(i)) != NULL; i++)
         fprintf(out, " %s", profile->name);

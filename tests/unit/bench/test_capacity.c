@@ -16,6 +16,7 @@ struct play {
     int error;
     unsigned gone_from; /* the server dies under this load; 0: never */
     bool noisy_done;
+    bool found; /* the server is not ours to start again */
     unsigned runs, loads[64];
     uint64_t seed;
     volatile int stop;
@@ -77,7 +78,7 @@ static int search(struct play *play, enum bench_scenario_kind kind, unsigned sta
                                            .start = start,
                                            .max = max,
                                            .precision = precision,
-                                           .fresh = true,
+                                           .fresh = !play->found,
                                            .run = play_run,
                                            .user = play,
                                            .stop = &play->stop};
@@ -210,6 +211,10 @@ T_TEST(a_server_that_dies_has_failed)
     T_EQ(search(&crash, BENCH_SCENARIO_RCP, 1, 0, 0.001), 0);
     T_EQ(capacity.good, 6);
     T_STR_EQ(outcome.broke->name, "server-gone");
+    struct play found = {.holds = 1000, .error_from = 7, .error = BASE_ERR_IO, .found = true};
+    T_EQ(search(&found, BENCH_SCENARIO_RCP, 1, 0, 0.001), 0);
+    T_EQ(capacity.good, 4); /* it is gone: nothing between 4 and 8 can be tried */
+    T_EQ(bench_capacity_exit(&capacity), BENCH_EXIT_UNREACHABLE);
     struct play full = {.holds = 1000, .error_from = 12, .error = BASE_ERR_NOT_ALLOWED};
     T_EQ(search(&full, BENCH_SCENARIO_RCP, 1, 0, 0.001), 0);
     T_EQ(capacity.good, 11);

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "bench/options.h"
+#include "bench/options_table.h"
 #include "tests/support/test.h"
 
 static struct bench_options options;
@@ -308,8 +309,32 @@ T_TEST(help_names_everything)
     T_CHECK(strstr(text, "130") != NULL && strstr(text, "64") != NULL);
 }
 
+/* mdoc writes --socket-buffer as "Fl -socket-buffer". */
+T_TEST(the_manual_names_every_option)
+{
+    static char manual[131072];
+    const char *key, *help, *path = getenv("BENCH_MANUAL");
+    T_CHECK(path != NULL);
+    FILE *file = fopen(path, "r");
+    T_CHECK(file != NULL);
+    manual[fread(manual, 1, sizeof manual - 1, file)] = 0;
+    fclose(file);
+    bool all = true;
+    for (size_t i = 0; bench_flag_at(i) != NULL; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "Fl -%s", bench_flag_at(i)->name);
+        if (strstr(manual, text) == NULL)
+            all = printf("    the manual does not know --%s\n", bench_flag_at(i)->name) < 0;
+    }
+    for (size_t i = 0; (key = bench_scenario_key(i, &help)) != NULL; i++)
+        if (strstr(manual, key) == NULL)
+            all = printf("    the manual does not know the key %s\n", key) < 0;
+    T_CHECK(all);
+}
+
 T_MAIN(T_CASE(a_plain_run), T_CASE(each_kind_has_its_defaults), T_CASE(a_server_must_be_named_once),
        T_CASE(unknown_options_name_the_nearest), T_CASE(commands_are_checked), T_CASE(values_are_checked),
        T_CASE(limits), T_CASE(arguments_for_the_server), T_CASE(a_file_and_the_line_over_it),
        T_CASE(mistakes_in_a_file_have_a_line), T_CASE(capacity_has_short_steps), T_CASE(the_published_comparison),
-       T_CASE(comparisons_of_ones_own), T_CASE(two_reports_need_two_places), T_CASE(help_names_everything))
+       T_CASE(comparisons_of_ones_own), T_CASE(two_reports_need_two_places), T_CASE(help_names_everything),
+       T_CASE(the_manual_names_every_option))

@@ -360,11 +360,20 @@ static void decodes(int *t_failed, const struct liar_case *self)
     }
 
 static const struct liar_case cases[] = {
+    CASE("endless_join", "slow-join=60000", tells_endless_join, 0, false, NULL), /* takes 20 s */
     CASE("truth", NULL, truth, 0, false, NULL),
     CASE("truth_from_the_liar", "drop=1;from=1;after=60000", truth, 0, false, NULL),
+    CASE("truth_in_layers", NULL, truth, 0, false, "layers=2 video=640x360 video-kbps=400"),
+    CASE("truth_in_vp9", NULL, truth, 0, false, "codec=vp9"),
+    CASE("truth_by_tcp", NULL, truth, 0, false, "transport=tcp"),
+    CASE("truth_in_a_storm", NULL, truth, 0, false, "storm-at=1s storm-share=1"),
     CASE("copies_are_no_errors", "copy=0.2", truth, 0, false, NULL),
     CASE("drop_audio", "drop=0.1;source=mic", tells_loss, 10, GATE, NULL),
     CASE("drop_video", "drop=0.2;source=camera" FROM_P2_TO_P1, tells_loss, 3, GATE, NULL),
+    CASE("drop_layers", "drop-hidden=0.2;source=camera", tells_loss, 10, GATE, "layers=2 video=640x360 video-kbps=400"),
+    CASE("drop_vp9", "drop=0.2;source=camera", tells_loss, 3, GATE, "codec=vp9"),
+    CASE("corrupt_vp9", "corrupt-header=0.2;source=camera", tells_error, WRONG, GATE, "codec=vp9"),
+    CASE("drop_by_tcp", "drop-hidden=0.1;source=mic", tells_loss, 10, GATE, "transport=tcp"),
     CASE("drop_hidden", "drop-hidden=0.1", tells_loss, 10, GATE, NULL),
     CASE("drop_once", "drop-once=0.3;count=20;source=camera", tells_repair, 20, GATE, NULL),
     CASE("reorder", "reorder=0.3;count=20;source=mic", tells_reordering, 20, GATE, NULL),
@@ -394,7 +403,6 @@ static const struct liar_case cases[] = {
     CASE("death", "die=1", tells_death, 0, GATE, NULL),
     CASE("refused", "refuse=3", tells_refusal, 0, false, NULL),
     CASE("slow_join", "slow-join=800", tells_slow_join, 800, false, NULL),
-    CASE("endless_join", "slow-join=60000", tells_endless_join, 0, false, NULL),
     CASE("chat_to_nobody", "no-chat=2", tells_lost_chat, 3, false, "chats=240"),
     CASE("chat_not_to_one", "no-chat=2;to=1", tells_lost_chat, 1, false, "chats=240"),
     CASE("never_unmuted", "no-unmute=1", tells_deaf_server, 0, false, "mutes=60"),

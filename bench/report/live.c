@@ -16,7 +16,7 @@ struct bench_live {
     FILE *file;
     bool terminal;
     double total_s;
-    size_t seen;  /**< samples counted into the sums below */
+    size_t seen;  /**< samples whose freezes are counted */
     size_t shown; /**< samples at the last plain line */
     size_t drawn; /**< characters of the line on the terminal */
     char phase[32];
@@ -45,15 +45,17 @@ static size_t terminal_width(FILE *file)
     return size.ws_col;
 }
 
-/** Sums what is new: a run of hours is not added up again each second. */
+/** Sums up. The newest second is left out of the loss: some of its packets are still on their way, and what arrives
+ * late is moved back to the second it was sent in (bench/run/sampler.c), so all are added again. */
 static void count(struct bench_live *live, const struct bench_result *so_far)
 {
-    for (; live->seen < so_far->sample_count; live->seen++) {
-        const struct bench_sample *sample = &so_far->samples[live->seen];
-        live->expected += sample->expected;
-        live->delivered += sample->delivered;
-        live->freezes += sample->freezes;
+    live->expected = live->delivered = 0;
+    for (size_t i = 0; i + 1 < so_far->sample_count; i++) {
+        live->expected += so_far->samples[i].expected;
+        live->delivered += so_far->samples[i].delivered;
     }
+    for (; live->seen < so_far->sample_count; live->seen++)
+        live->freezes += so_far->samples[live->seen].freezes;
 }
 
 static void line_text(const struct bench_live *live, const struct bench_result *so_far, char *out, size_t out_max)

@@ -89,7 +89,12 @@ void bench_run_sampler_measure(struct bench_run *run, uint64_t now_us)
     run->result->has_server_memory = reading.has_memory;
     run->result->server_memory_start_bytes = reading.memory_bytes;
     bench_run_count(run, &sampler->measure_counters);
-    memset(sampler->kinds, 0, sizeof sampler->kinds); /* the account begins anew */
+    memset(sampler->kinds, 0, sizeof sampler->kinds); /* the account begins anew: nobody hears of what is under way */
+    if (run->result->sample_count != 0) {
+        struct bench_sample *last = &run->result->samples[run->result->sample_count - 1];
+        if (last->delivered < last->expected)
+            last->expected = last->delivered;
+    }
     sampler->busy_seconds = 0;
     forget_second(run);
 }
@@ -148,6 +153,25 @@ static void sample_media(struct bench_run *run, struct bench_sample *sample)
     memcpy(sampler->kinds, kinds, sizeof kinds);
 }
 
+/* What arrives in this second may have been sent in an earlier one, where it was missing until now: it goes back there,
+ * to the nearest first. So a sample's loss is in the end what never came, and only the newest one has packets that are
+ * still on their way. */
+static void settle_late(struct bench_result *result)
+{
+    if (result->sample_count == 0)
+        return;
+    struct bench_sample *newest = &result->samples[result->sample_count - 1];
+    for (size_t i = result->sample_count - 1; i > 0 && newest->delivered > newest->expected; i--) {
+        struct bench_sample *sample = &result->samples[i - 1];
+        if (sample->measured != newest->measured || sample->delivered >= sample->expected)
+            continue; /* the account began anew between the two */
+        uint64_t missing = sample->expected - sample->delivered, late = newest->delivered - newest->expected;
+        uint64_t moved = missing < late ? missing : late;
+        sample->delivered += moved;
+        newest->delivered -= moved;
+    }
+}
+
 static void sample_costs(struct bench_run *run, struct bench_sample *sample, double seconds)
 {
     struct bench_run_sampler *sampler = &run->sampler;
@@ -190,6 +214,7 @@ bool bench_run_sampler_poll(struct bench_run *run, uint64_t now_us)
     sample->keyframe_requests = grown(counters.keyframe_requests, sampler->counters.keyframe_requests);
     sample->join_p99_us = bench_histogram_quantile(&sampler->join, 0.99);
     sample_media(run, sample);
+    settle_late(run->result);
     sample_costs(run, sample, seconds);
     if (run->measuring)
         keep_second(run);

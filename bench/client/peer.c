@@ -11,6 +11,10 @@
 #include "base/random.h"
 #include "sfu/transport/demux.h"
 
+/* libwebrtc: twice the round trip of ICE, within these (DtlsTransport::ConfigureHandshakeTimeout). */
+#define DTLS_RESEND_MIN_US 50000u
+#define DTLS_RESEND_MAX_US 3000000u
+
 int bench_peer_create(struct bench_peer **out, const struct bench_peer_config *config)
 {
     *out = NULL;
@@ -310,8 +314,15 @@ static void on_selected(struct bench_peer *peer, uint64_t now_us)
 {
     if (peer->state == BENCH_PEER_LOST)
         peer->state = BENCH_PEER_CONNECTED;
-    if (peer->dtls != NULL) /* the first flight can go */
-        on_dtls_state(peer, now_us, sfu_dtls_session_poll(peer->dtls, now_us));
+    if (peer->dtls == NULL)
+        return;
+    uint64_t resend_us = 2 * peer->ice.rtt_us;
+    if (resend_us < DTLS_RESEND_MIN_US)
+        resend_us = DTLS_RESEND_MIN_US;
+    if (resend_us > DTLS_RESEND_MAX_US)
+        resend_us = DTLS_RESEND_MAX_US;
+    sfu_dtls_session_set_resend_us(peer->dtls, resend_us);
+    on_dtls_state(peer, now_us, sfu_dtls_session_poll(peer->dtls, now_us)); /* the first flight can go */
 }
 
 static void on_stun(struct bench_peer *peer, uint64_t now_us, const struct sfu_path *path, const uint8_t *datagram,

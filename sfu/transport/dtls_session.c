@@ -54,7 +54,7 @@ struct sfu_dtls_session {
 
     bool started;
     uint64_t limit_us; /* of the handshake; then of answers to a repeated last flight */
-    uint64_t resend_us, resend_after_us;
+    uint64_t resend_us, resend_after_us, resend_first_us;
     uint64_t last_flight_us;
     uint8_t flight[FLIGHT_MAX_BYTES];
     uint16_t flight_len[FLIGHT_MAX_DATAGRAMS];
@@ -118,8 +118,8 @@ static void on_openssl_timer(struct sfu_dtls_session *session, const struct time
         session->flight_bytes = 0;
         session->resend_us = NEVER;
     } else if (session->resend_us == NEVER) {
-        session->resend_after_us = RESEND_FIRST_US;
-        session->resend_us = session->now_us + RESEND_FIRST_US;
+        session->resend_after_us = session->resend_first_us;
+        session->resend_us = session->now_us + session->resend_first_us;
     }
 }
 
@@ -196,6 +196,7 @@ int sfu_dtls_session_create(struct sfu_dtls_session **out, struct sfu_dtls_ident
     session->config.peer_fingerprint = NULL;
     session->state = SFU_DTLS_HANDSHAKE;
     session->resend_us = NEVER;
+    session->resend_first_us = RESEND_FIRST_US;
     ERR_clear_error();
     if (!set_up_ssl(session, identity)) {
         ERR_clear_error();
@@ -362,6 +363,11 @@ bool sfu_dtls_session_is_other_hello(const struct sfu_dtls_session *session, con
         SSL_get_client_random(session->ssl, ours, sizeof ours) != sizeof ours || memcmp(ours, none, sizeof ours) == 0)
         return false;
     return memcmp(ours, datagram + random_at, sizeof ours) != 0;
+}
+
+void sfu_dtls_session_set_resend_us(struct sfu_dtls_session *session, uint64_t first_us)
+{
+    session->resend_first_us = first_us;
 }
 
 uint64_t sfu_dtls_session_deadline_us(const struct sfu_dtls_session *session)

@@ -50,6 +50,9 @@ struct sfu_dtls_config {
 int sfu_dtls_session_create(struct sfu_dtls_session **out, struct sfu_dtls_identity *identity,
                             const struct sfu_dtls_config *config);
 void sfu_dtls_session_destroy(struct sfu_dtls_session *session);
+/** A flight is sent again after this time, then after twice as long, and so on (RFC 6347 section 4.2.4.1); > 0. From
+ * the next flight on. Without: 250 ms. */
+void sfu_dtls_session_set_resend_us(struct sfu_dtls_session *session, uint64_t first_us);
 /** A datagram whose first byte is 20..63. Returns the state afterwards. After FAILED or CLOSED input is ignored. */
 enum sfu_dtls_state sfu_dtls_session_on_datagram(struct sfu_dtls_session *session, uint64_t now_us,
                                                  const uint8_t *datagram, size_t len);

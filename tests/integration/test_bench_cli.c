@@ -101,6 +101,15 @@ static int run(const char *const *arguments)
     return start(arguments) ? ended(LIMIT_MS) : -1;
 }
 
+/* The same for a run whose figures must count: when somebody else has the core, it is tried again. */
+static int run_until_it_counts(const char *const *arguments)
+{
+    int code = BENCH_EXIT_SATURATED;
+    for (int i = 0; i < 5 && code == BENCH_EXIT_SATURATED; i++)
+        code = run(arguments);
+    return code;
+}
+
 /* Prints what it said, for a case that fails. */
 static void show(int code, int wanted)
 {
@@ -289,9 +298,7 @@ T_TEST(a_small_meeting)
         "--duration", "3s",      "--json",  "-",       "--html",           report("r.html"), "--limit",
         "all=off",    "--limit", "loss=2%", "--limit", "missing-tracks=0", "--plain",        SMALL,
         NULL};
-    int code = run(good);
-    if (code == BENCH_EXIT_SATURATED) /* somebody else had the core: once more */
-        code = run(good);
+    int code = run_until_it_counts(good);
     show(code, BENCH_EXIT_OK);
     T_EQ(code, BENCH_EXIT_OK);
     json_t *root = json_loads(read_file(bench.out), 0, NULL);
@@ -302,9 +309,7 @@ T_TEST(a_small_meeting)
     const char *const strict[] = {"rcp", "--url",      url(), "--ca",    certificate(),       "--people",
                                   "3",   "--duration", "2s",  "--limit", "delay-p99=0.001ms", "--quiet",
                                   SMALL, NULL};
-    code = run(strict);
-    if (code == BENCH_EXIT_SATURATED)
-        code = run(strict);
+    code = run_until_it_counts(strict);
     show(code, BENCH_EXIT_FAILED);
     T_EQ(code, BENCH_EXIT_FAILED);
     T_STR_EQ(read_file(bench.out), "");
@@ -359,9 +364,7 @@ T_TEST(its_own_server_goes_with_it)
             getenv("CONSILIUM_SERVER"));
     fclose(file);
     const char *const arguments[] = {"run", path, "--plain", SMALL, "--", "--connections", "4071", NULL};
-    int code = run(arguments);
-    if (code == BENCH_EXIT_SATURATED)
-        code = run(arguments);
+    int code = run_until_it_counts(arguments);
     show(code, BENCH_EXIT_OK);
     T_EQ(code, BENCH_EXIT_OK);
     T_EQ(processes_with("4071"), 0);

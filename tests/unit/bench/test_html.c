@@ -54,9 +54,9 @@ static char *page_of(void)
 
 static size_t count_of(const char *page, const char *what)
 {
-    size_t count = 0;
-    for (const char *at = strstr(page, what); at != NULL; at = strstr(at + 1, what))
-        count++;
+    size_t count = 0, len = strlen(what);
+    for (size_t i = 0; page[i] != 0; i++)
+        count += strncmp(page + i, what, len) == 0;
     return count;
 }
 

@@ -124,15 +124,29 @@ static int open_tickets(struct bench_run *run, char *error)
     return BASE_ERR_INVALID;
 }
 
-static int begin(struct bench_run *run, char *error)
+/* PROTOCOL.md section 1: a room is [a-z0-9-]{3,64}. */
+static int name_rooms(struct bench_run *run, char *error)
 {
     char random[9];
+    const char *prefix = run->config->room_prefix;
     base_random_hex(random, 4);
-    if (run->config->room_prefix != NULL)
-        snprintf(run->prefix, sizeof run->prefix, "%s", run->config->room_prefix);
-    else
+    if (prefix == NULL)
         snprintf(run->prefix, sizeof run->prefix, "bench-%s", random);
-    int err = bench_scenario_check(run->scenario, error);
+    else
+        snprintf(run->prefix, sizeof run->prefix, "%s", prefix);
+    if (prefix == NULL || (prefix[0] != 0 && strlen(prefix) < sizeof run->prefix &&
+                           prefix[strspn(prefix, "abcdefghijklmnopqrstuvwxyz0123456789-")] == 0))
+        return 0;
+    snprintf(error, BENCH_TARGET_ERROR_MAX, "room prefix \"%.40s\": 1 to %zu of a-z, 0-9 and -", prefix,
+             sizeof run->prefix - 1);
+    return BASE_ERR_INVALID;
+}
+
+static int begin(struct bench_run *run, char *error)
+{
+    int err = name_rooms(run, error);
+    if (err == 0)
+        err = bench_scenario_check(run->scenario, error);
     if (err != 0)
         return err;
     run->publishers = bench_scenario_publishers(run->scenario);

@@ -16,7 +16,8 @@
 /** Service levels: what must hold for a run to pass. Negative: not asked. Where there are several kinds of media, the
  * worst one is judged: a failing sound must not drown in the many packets of the pictures. */
 struct bench_thresholds {
-    double loss; /**< share of expected packets that never arrived, less what the network profile took */
+    double loss;        /**< share of expected packets that never arrived, less what the network profile took */
+    double worst_track; /**< the same of the one track that lost most */
     double delay_p99_ms;
     double join_p99_ms, first_picture_p99_ms;
     double freezes;        /**< a minute and video track */
@@ -29,7 +30,8 @@ struct bench_thresholds {
 };
 
 /** What is asked when nobody says otherwise: nothing missing, nothing wrong, everybody in, loss <= 0.1 % (of what the
- * network profile let through), delay p99 <= 150 ms, join p99 <= 3 s, freezes and audio gaps <= 1 a minute and track.
+ * network profile let through) and <= 10 % of any one track, delay p99 <= 150 ms, join p99 <= 3 s, freezes and audio
+ * gaps <= 1 a minute and track.
  */
 extern const struct bench_thresholds bench_thresholds_default;
 

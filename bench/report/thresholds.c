@@ -12,6 +12,7 @@
 
 const struct bench_thresholds bench_thresholds_default = {
     .loss = 0.001,
+    .worst_track = 0.1,
     .delay_p99_ms = 150,
     .join_p99_ms = 3000,
     .first_picture_p99_ms = -1,
@@ -68,6 +69,22 @@ static struct finding find_loss(const struct bench_result *result)
         double percent = lost > 0 ? 100 * lost / expected : 0;
         if (!found.known || percent > found.value)
             found = (struct finding){true, percent};
+    }
+    return found;
+}
+
+/**
+ * Of one track, in percent: what is lost of one in a thousand does not show in the sum. All that the network profile
+ * took may have been this track's.
+ */
+static struct finding find_worst_track(const struct bench_result *result)
+{
+    struct finding found = {tracks_of(result) > 0, 0};
+    for (unsigned i = 0; i < BENCH_KINDS; i++) {
+        const struct bench_kind_result *kind = &result->kinds[i];
+        uint64_t lost = kind->worst_expected - kind->worst_delivered;
+        if (lost > result->network_lost)
+            found.value = fmax(found.value, 100 * (double)(lost - result->network_lost) / (double)kind->worst_expected);
     }
     return found;
 }
@@ -163,6 +180,7 @@ static const struct level levels[] = {
     {"failed-joins", AT(failed_joins), UNIT_NUMBER, "", false, find_failed_joins},
     {"errors", AT(errors), UNIT_NUMBER, "", false, find_errors},
     {"loss", AT(loss), UNIT_SHARE, "%", false, find_loss},
+    {"worst-track", AT(worst_track), UNIT_SHARE, "%", false, find_worst_track},
     {"delay-p99", AT(delay_p99_ms), UNIT_TIME, "ms", false, find_delay},
     {"join-p99", AT(join_p99_ms), UNIT_TIME, "ms", false, find_join},
     {"first-picture-p99", AT(first_picture_p99_ms), UNIT_TIME, "ms", false, find_first_picture},

@@ -268,10 +268,23 @@ void bench_edge_suspend(struct bench_edge *edge, const struct bench_sent *sent, 
     edge->open_us = 0;
 }
 
+/* Is this the track that lost the greatest share? */
+static void note_worst(struct bench_kind_result *out, uint64_t expected, uint64_t delivered)
+{
+    uint64_t lost = expected - delivered, worst = out->worst_expected - out->worst_delivered;
+    if (lost < BENCH_WORST_PACKETS ||
+        (out->worst_expected != 0 && (double)lost * (double)out->worst_expected <= (double)worst * (double)expected))
+        return;
+    out->worst_expected = expected;
+    out->worst_delivered = delivered;
+}
+
 bool bench_edge_close(struct bench_edge *edge, bool video, const struct bench_sent *sent,
                       const struct bench_sent *before, const struct bench_heard *heard, struct bench_kind_result *out)
 {
+    uint64_t expected = out->expected, delivered = out->delivered;
     count(edge, sent, before, heard, out);
+    note_worst(out, out->expected - expected, out->delivered - delivered);
     bool here = video ? edge->seen || (heard != NULL && heard->first_frame_us != 0)
                       : edge->heard || (heard != NULL && heard->any);
     const struct bench_sent *until = before != NULL ? before : sent;

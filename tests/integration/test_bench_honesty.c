@@ -248,7 +248,7 @@ static void tells_freeze(int *t_failed, const struct liar_case *self)
     MEET();
     T_CHECK(camera->freezes >= 1);
     T_CHECK(camera->freeze_longest_us >= (uint64_t)self->number * 950);
-    T_CHECK(fails("freezes"));
+    T_CHECK(fails("freezes") && fails("worst-track"));
     T_CHECK(told() > 0 && lost() >= told() && lost() <= told() + drops());
     T_CHECK(camera->frames < camera->frames_expected);
 }

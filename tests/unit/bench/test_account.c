@@ -424,6 +424,23 @@ T_TEST(overdue)
     T_EQ(kind.tracks, 0);
 }
 
+T_TEST(the_worst_track_is_remembered)
+{
+    static const uint64_t lost[] = {0, 19, 25, 60, 30};
+    struct bench_kind_result kind = {0};
+    for (int i = 0; i < 5; i++) {
+        struct bench_edge edge = standing(100);
+        struct bench_sent sent = audio(350);
+        struct bench_heard some = heard(100, 350);
+        some.packets -= lost[i];
+        bench_edge_close(&edge, false, &sent, NULL, &some, &kind);
+        if (i == 1)
+            T_EQ(kind.worst_expected, 0);
+    }
+    T_EQ(kind.worst_expected, 250);
+    T_EQ(kind.worst_delivered, 190);
+}
+
 T_MAIN(T_CASE(all_that_arrives_is_all_that_is_expected), T_CASE(what_is_lost_is_told_wherever_it_was),
        T_CASE(nothing_sent_is_nothing_expected), T_CASE(who_enters_in_the_middle_expects_from_the_first_packet_on),
        T_CASE(the_grace_ends), T_CASE(slow_media_after_the_grace_is_loss), T_CASE(under_way_when_somebody_leaves),
@@ -433,4 +450,4 @@ T_MAIN(T_CASE(all_that_arrives_is_all_that_is_expected), T_CASE(what_is_lost_is_
        T_CASE(pictures_are_counted_from_the_first_one), T_CASE(streams_may_follow_each_other), T_CASE(away_for_a_while),
        T_CASE(simulcast_expects_the_layer_that_arrives), T_CASE(simulcast_that_stalls_is_lost),
        T_CASE(simulcast_that_never_came_expects_the_lowest_layer), T_CASE(a_new_stream_begins_where_the_old_one_ended),
-       T_CASE(overdue))
+       T_CASE(overdue), T_CASE(the_worst_track_is_remembered))

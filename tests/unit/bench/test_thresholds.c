@@ -46,11 +46,13 @@ static bool near(double a, double b)
 T_TEST(values_and_units)
 {
     struct bench_thresholds all = bench_thresholds_default;
-    static const char *const texts[] = {"loss=0.5%",   "delay-p99=200ms", "join-p99=2s",      "first-picture-p99=1.5s",
-                                        "freezes=0.5", "audio-gaps=.25",  "missing-tracks=3", "failed-joins=2",
-                                        "errors=7",    "psnr=30dB",       "cpu=1.5"};
+    static const char *const texts[] = {
+        "loss=0.5%",   "worst-track=3%", "delay-p99=200ms",  "join-p99=2s",    "first-picture-p99=1.5s",
+        "freezes=0.5", "audio-gaps=.25", "missing-tracks=3", "failed-joins=2", "errors=7",
+        "psnr=30dB",   "cpu=1.5"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         T_EQ(parse(&all, texts[i]), 0);
+    T_CHECK(near(all.worst_track, 0.03));
     T_CHECK(near(all.loss, 0.005) && near(all.delay_p99_ms, 200) && near(all.join_p99_ms, 2000));
     T_CHECK(near(all.first_picture_p99_ms, 1500) && near(all.freezes, 0.5) && near(all.audio_gaps, 0.25));
     T_CHECK(near(all.missing_tracks, 3) && near(all.failed_joins, 2) && near(all.errors, 7));
@@ -259,8 +261,24 @@ T_TEST(what_does_not_count_never_passes)
     bench_result_clear(&result);
 }
 
+T_TEST(one_bad_track_among_many_good_ones)
+{
+    fresh();
+    struct bench_kind_result *camera = &result.kinds[BENCH_KIND_CAMERA];
+    camera->worst_expected = 1000;
+    camera->worst_delivered = 900;
+    T_CHECK(judge() && near(verdict("worst-track")->value, 10));
+    camera->worst_delivered = 899;
+    T_CHECK(!judge() && verdict("loss")->ok && !verdict("worst-track")->ok);
+    result.network_lost = 1; /* which may have been this track's */
+    T_CHECK(judge());
+    result.network_lost = 5000;
+    T_CHECK(judge() && near(verdict("worst-track")->value, 0));
+}
+
 T_MAIN(T_CASE(values_and_units), T_CASE(nonsense_is_refused_and_changes_nothing),
        T_CASE(every_name_is_known_and_judged), T_CASE(a_good_run_passes), T_CASE(a_level_fails_just_beyond_its_limit),
        T_CASE(each_error_fails), T_CASE(a_missing_track_fails_and_is_no_lower_average),
        T_CASE(the_worst_kind_is_judged), T_CASE(what_the_network_took_is_not_the_servers_fault),
-       T_CASE(what_cannot_be_told_has_failed), T_CASE(what_does_not_count_never_passes))
+       T_CASE(what_cannot_be_told_has_failed), T_CASE(what_does_not_count_never_passes),
+       T_CASE(one_bad_track_among_many_good_ones))

@@ -259,6 +259,17 @@ uint64_t bench_crowd_cpu_us(void)
     return (uint64_t)used.tv_sec * 1000000u + (uint64_t)used.tv_nsec / 1000u;
 }
 
+uint64_t bench_crowd_starved_us(void)
+{
+    unsigned long long running_ns, waiting_ns = 0;
+    FILE *file = fopen("/proc/thread-self/schedstat", "re");
+    if (file == NULL)
+        return 0;
+    int count = fscanf(file, "%llu %llu", &running_ns, &waiting_ns);
+    fclose(file);
+    return count == 2 ? waiting_ns / 1000 : 0;
+}
+
 bool bench_crowd_run(struct bench_crowd *crowd, uint64_t until_us, bool (*done)(void *user), void *user)
 {
     for (;;) {

@@ -149,5 +149,8 @@ bool bench_crowd_run(struct bench_crowd *crowd, uint64_t until_us, bool (*done)(
 uint64_t bench_person_network_lost(const struct bench_person *who);
 /** CPU time of the calling thread (the one that runs the crowd), user and system. */
 uint64_t bench_crowd_cpu_us(void);
+/** How long the calling thread has had something to do but no core to do it on, since it began: other programs on this
+ * machine took it. 0 if the kernel does not tell. Reads a file of /proc: once a second, not more. */
+uint64_t bench_crowd_starved_us(void);
 
 #endif

@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "bench/client/ws.h"
+#include "bench/client/crowd.h"
 #include "sfu/io/address.h"
 #include "tests/support/test.h"
 
@@ -23,8 +23,9 @@
 struct host {
     int fd;
     uint16_t port;
-    SSL_CTX *context; /* NULL: plain */
-    const char *answer;
+    SSL_CTX *context;           /* NULL: plain */
+    const char *answer, *later; /* later: from the second request on; NULL: the same */
+    unsigned requests;
     size_t piece;       /* bytes at once; 0: all */
     bool silent, hasty; /* hasty: answers what it has not read */
     char request[2048];
@@ -34,6 +35,7 @@ struct host {
 static void answer_one(struct host *host, int fd, SSL *ssl)
 {
     size_t used = 0;
+    host->request[0] = 0;
     while (!host->hasty && strstr(host->request, "\r\n\r\n") == NULL && used < sizeof host->request - 1) {
         int got = ssl != NULL ? SSL_read(ssl, host->request + used, (int)(sizeof host->request - 1 - used))
                               : (int)recv(fd, host->request + used, sizeof host->request - 1 - used, 0);
@@ -42,12 +44,13 @@ static void answer_one(struct host *host, int fd, SSL *ssl)
         used += (size_t)got;
         host->request[used] = 0;
     }
-    size_t len = strlen(host->answer), step = host->piece != 0 ? host->piece : len;
+    const char *answer = host->requests++ != 0 && host->later != NULL ? host->later : host->answer;
+    size_t len = strlen(answer), step = host->piece != 0 ? host->piece : len;
     for (size_t at = 0; at < len; at += step) {
         int size = (int)(len - at < step ? len - at : step);
         if (ssl != NULL)
-            SSL_write(ssl, host->answer + at, size);
-        else if (send(fd, host->answer + at, (size_t)size, MSG_NOSIGNAL) < 0)
+            SSL_write(ssl, answer + at, size);
+        else if (send(fd, answer + at, (size_t)size, MSG_NOSIGNAL) < 0)
             return;
     }
 }
@@ -433,6 +436,35 @@ T_TEST(websockets)
     T_EQ(seen.opened + seen.failed, 0);
 }
 
+static bool has_failed(void *user)
+{
+    return ((struct bench_person *)user)->state == BENCH_PERSON_FAILED;
+}
+
+/* 429 is asked again, 404 is not. */
+T_TEST(a_busy_server_is_asked_again)
+{
+    struct host host = {.answer = "HTTP/1.1 429 Busy\r\n\r\n{}", .later = "HTTP/1.1 404 No\r\n\r\nopen_rooms_off"};
+    struct bench_crowd *crowd;
+    struct bench_person *who;
+    T_CHECK(start(&host));
+    const struct bench_endpoint endpoint = {.url = {.host = "127.0.0.1", .port = host.port}};
+    const struct bench_person_config config = {.room = "room", .number = 1};
+    T_EQ(bench_crowd_open(&crowd, &endpoint, NULL, NULL), 0);
+    uint64_t before_us = base_clock_us();
+    T_EQ(bench_person_start(&who, crowd, &config), 0);
+    T_CHECK(bench_crowd_run(crowd, before_us + 10000000, has_failed, who));
+    T_CHECK(base_clock_us() - before_us >= 200000);
+    T_EQ(who->ticket_waits, 1);
+    T_EQ(who->failure, BENCH_FAILURE_HTTP);
+    T_EQ(who->http_status, 404);
+    T_CHECK(strstr(who->why, "HTTP 404 open_rooms_off") != NULL);
+    T_EQ(host.requests, 2);
+    T_CHECK(strstr(host.request, "POST /api/v1/visio/open-rooms/room/tickets HTTP/1.1\r\n") == host.request);
+    bench_crowd_destroy(crowd);
+    stop(&host);
+}
+
 T_TEST(tickets)
 {
     char ticket[BENCH_TICKET_MAX];
@@ -446,4 +478,4 @@ T_TEST(tickets)
 
 T_MAIN(T_CASE(answers), T_CASE(what_is_no_http), T_CASE(tls_to_a_plain_server), T_CASE(certificates_are_checked),
        T_CASE(a_ca_file_must_be_one), T_CASE(nobody_there), T_CASE(too_few_descriptors), T_CASE(a_request_in_a_loop),
-       T_CASE(websockets), T_CASE(tickets))
+       T_CASE(websockets), T_CASE(a_busy_server_is_asked_again), T_CASE(tickets))

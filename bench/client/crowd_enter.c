@@ -230,28 +230,37 @@ uint64_t bench_person_entering_deadline_us(const struct bench_person *who)
     return who->retry_us != 0 && who->retry_us < deadline_us ? who->retry_us : deadline_us;
 }
 
+/* Which peer connection did not come about, and how far it came. */
+static void fail_media(struct bench_person *who)
+{
+    enum bench_pc pc = bench_peer_state(who->participant->peers[BENCH_PUBLISH]) == BENCH_PEER_NEW &&
+                               bench_peer_ice(who->participant->peers[BENCH_PUBLISH])->remote.pwd[0] != 0
+                           ? BENCH_PUBLISH
+                           : BENCH_SUBSCRIBE;
+    const struct bench_ice *ice = bench_peer_ice(who->participant->peers[pc]);
+    const char *how = ice->remote.pwd[0] == 0           ? "the server sent no description of it"
+                      : bench_ice_selected(ice) == NULL ? "no ICE check was answered (a firewall?)"
+                                                        : "the DTLS handshake did not end";
+    fail(who, BENCH_FAILURE_MEDIA,
+         pc == BENCH_PUBLISH ? "inside, but cannot send media: " : "inside, but cannot receive media: ", how);
+}
+
 static void too_late(struct bench_person *who)
 {
     who->limit_us = 0;
-    if (who->leaving) {
+    if (who->leaving)
         who->state = BENCH_PERSON_LEFT;
-    } else if (who->state == BENCH_PERSON_INSIDE) {
-        enum bench_peer_state publish = bench_peer_state(who->participant->peers[BENCH_PUBLISH]);
-        fail(who, BENCH_FAILURE_MEDIA, "inside, but ICE or DTLS did not come about in time: ",
-             publish == BENCH_PEER_CONNECTED ? "subscribe" : "publish");
-    } else if (who->state == BENCH_PERSON_JOINING) {
+    else if (who->state == BENCH_PERSON_INSIDE)
+        fail_media(who);
+    else if (who->state == BENCH_PERSON_JOINING)
         fail(who, BENCH_FAILURE_TIMEOUT, "no answer to ", who->resuming ? "resume" : "join");
-    } else if (who->state == BENCH_PERSON_CONNECTING) {
-        fail(who, BENCH_FAILURE_TIMEOUT,
-             who->ticket_waits != 0 ? "no ticket in time: HTTP 429 or 503" : "no answer to ",
-             who->ticket_waits != 0 ? ""
-             : who->request != NULL ? "the request for a ticket"
-                                    : "the WebSocket's opening");
-    }
-    if (who->state == BENCH_PERSON_FAILED)
-        bench_request_destroy(who->request);
-    if (who->state == BENCH_PERSON_FAILED)
-        who->request = NULL;
+    else if (who->state == BENCH_PERSON_CONNECTING && who->ticket_waits != 0)
+        fail(who, BENCH_FAILURE_TIMEOUT, "no ticket in time: HTTP 429 or 503", "");
+    else if (who->state == BENCH_PERSON_CONNECTING)
+        fail(who, BENCH_FAILURE_TIMEOUT, "no answer to ",
+             who->request != NULL ? "the request for a ticket" : "the WebSocket's opening");
+    bench_request_destroy(who->request);
+    who->request = NULL;
 }
 
 void bench_person_poll_entering(struct bench_person *who, uint64_t now_us)

@@ -74,6 +74,7 @@ struct bench_run_sampler {
     struct bench_histogram live[BENCH_KINDS], join;
     /* at the beginning of the measured part */
     uint64_t measure_own_cpu_us, measure_server_cpu_us, measure_server_drops, measure_own_drops;
+    uint64_t measure_own_starved_us; /* bench_crowd_starved_us() */
     struct bench_run_counters measure_counters;
 };
 

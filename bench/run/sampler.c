@@ -43,8 +43,10 @@ static void judge_generator(struct bench_run *run, uint64_t now_us)
                  (unsigned long long)result->generator_socket_drops);
     else if (late_us > LATE_LIMIT_US)
         snprintf(result->generator_why, sizeof result->generator_why,
-                 "its loop was late: %.1f ms at the 99th percentile, %u ms allowed", (double)late_us / 1e3,
-                 LATE_LIMIT_US / 1000);
+                 "its loop was late: %.1f ms at the 99th percentile, %u ms allowed; other programs had its core for "
+                 "%.1f s",
+                 (double)late_us / 1e3, LATE_LIMIT_US / 1000,
+                 (double)(bench_crowd_starved_us() - sampler->measure_own_starved_us) / 1e6);
     else if (cores > BUSY_SHARE && measured_us >= BENCH_RUN_SAMPLE_US)
         snprintf(result->generator_why, sizeof result->generator_why, "it used %.0f %% of its core", 100 * cores);
     else if (sampler->busy)
@@ -85,6 +87,7 @@ void bench_run_sampler_measure(struct bench_run *run, uint64_t now_us)
     sampler->measure_server_cpu_us = reading.cpu_us;
     sampler->measure_server_drops = reading.socket_drops;
     sampler->measure_own_drops = own_drops(run);
+    sampler->measure_own_starved_us = bench_crowd_starved_us();
     run->result->has_server_cpu = reading.has_cpu;
     run->result->has_server_memory = reading.has_memory;
     run->result->server_memory_start_bytes = reading.memory_bytes;

@@ -270,6 +270,23 @@ T_TEST(a_person_with_a_nice_agent)
     T_EQ(call_end(&call), 0);
 }
 
+T_TEST(media_that_a_firewall_eats)
+{
+    struct bench_person *who;
+    static const struct bench_network_profile wall = {.name = "wall", .up = {.loss = 1}};
+    struct bench_person_config config = somebody(3);
+    config.profile = &wall;
+    T_CHECK(call_start(&call, 1, NULL));
+    T_EQ(bench_person_start(&who, call.crowd, &config), 0);
+    T_CHECK(!bench_crowd_run(call.crowd, base_clock_us() + 1000000, decided, who));
+    T_EQ(who->state, BENCH_PERSON_INSIDE);
+    who->limit_us = base_clock_us(); /* so late is it now */
+    T_CHECK(call_wait(&call, decided, who));
+    T_EQ(who->failure, BENCH_FAILURE_MEDIA);
+    T_STR_EQ(who->why, "inside, but cannot send media: no ICE check was answered (a firewall?)");
+    T_EQ(call_end(&call), 0);
+}
+
 T_TEST(too_few_descriptors_are_our_own_fault)
 {
     struct rlimit before, few;
@@ -296,4 +313,4 @@ T_TEST(too_few_descriptors_are_our_own_fault)
 T_MAIN(T_CASE(the_certificate_is_checked), T_CASE(a_silent_server_is_a_timeout),
        T_CASE(many_at_once_between_the_media_of_others), T_CASE(leaving_politely),
        T_CASE(dropped_and_back_with_new_paths), T_CASE(a_network_in_between), T_CASE(a_person_with_a_nice_agent),
-       T_CASE(too_few_descriptors_are_our_own_fault))
+       T_CASE(media_that_a_firewall_eats), T_CASE(too_few_descriptors_are_our_own_fault))

@@ -35,12 +35,30 @@ struct meeting {
     struct bench_participant_config media;
 };
 
+/* What is open: closed too when a case fails in its middle. */
+static struct bench_target *open_target;
+static struct bench_crowd *open_crowd;
+
+static void close_all(void)
+{
+    bench_crowd_destroy(open_crowd);
+    bench_target_close(open_target);
+    open_crowd = NULL;
+    open_target = NULL;
+}
+
 static void meet(int *t_failed, struct meeting *meeting, enum bench_codec codec)
 {
     char error[BENCH_TARGET_ERROR_MAX];
     static const char *const rooms[] = {"bench-room"};
     const struct bench_target_config config = server_config();
+    static bool registered;
+    if (!registered)
+        atexit(close_all);
+    registered = true;
+    close_all();
     int err = bench_target_open(&meeting->target, &config, error);
+    open_target = meeting->target;
     if (err != 0)
         printf("    %s\n", error);
     T_EQ(err, 0);
@@ -51,12 +69,7 @@ static void meet(int *t_failed, struct meeting *meeting, enum bench_codec codec)
     const struct bench_endpoint endpoint = {.url = *bench_target_url(meeting->target),
                                             .ca_file = bench_target_ca_file(meeting->target)};
     T_EQ(bench_crowd_open(&meeting->crowd, &endpoint, bench_target_dialect(meeting->target), NULL), 0);
-}
-
-static void part(struct meeting *meeting)
-{
-    bench_crowd_destroy(meeting->crowd);
-    bench_target_close(meeting->target);
+    open_crowd = meeting->crowd;
 }
 
 static void enter(int *t_failed, struct meeting *meeting, bool publishes)
@@ -168,7 +181,7 @@ T_TEST(a_room_of_three)
     T_CHECK(reading.has_cpu && reading.has_memory && reading.memory_bytes > 1000000 && reading.threads > 1);
     T_EQ(reading.socket_drops, 0);
     T_CHECK(strncmp(bench_target_version(meeting.target), bench_target_dialect(meeting.target)->name, 5) == 0);
-    part(&meeting);
+    close_all();
 }
 
 T_TEST(a_webinar_of_one_to_five)
@@ -179,7 +192,7 @@ T_TEST(a_webinar_of_one_to_five)
     for (int i = 0; i < 5; i++)
         T_CALL(enter(t_failed, &meeting, false));
     T_CALL(run_until_all_is_there(t_failed, &meeting));
-    part(&meeting);
+    close_all();
 }
 
 static bool nobody_gets_the_screen(void *user)
@@ -230,7 +243,7 @@ T_TEST(a_screen_comes_and_goes_and_people_too)
     meeting.count = 2;
     T_CALL(enter(t_failed, &meeting, true));
     T_CALL(run_until_all_is_there(t_failed, &meeting));
-    part(&meeting);
+    close_all();
 }
 
 /* ---- real media ----------------------------------------------------------------------------------------------- */
@@ -320,7 +333,7 @@ static void see_each_other(int *t_failed, enum bench_codec codec, unsigned layer
         T_EQ(counters->undecodable, 0);
         T_EQ(counters->wrong, 0);
     }
-    part(&meeting);
+    close_all();
     drop_clips();
 }
 

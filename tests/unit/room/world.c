@@ -137,7 +137,7 @@ static void on_rtcp_item(struct world_peer *peer, const struct sfu_rtcp_item *it
 {
     switch (item->kind) {
     case SFU_RTCP_PLI:
-        peer->pli++;
+        peer->pli_ssrcs[peer->pli++ % 32] = item->media_ssrc;
         break;
     case SFU_RTCP_TWCC:
         peer->twcc++;
@@ -357,6 +357,10 @@ static struct sfu_rtp_ext_map publisher_extensions(bool audio)
     sfu_rtp_ext_map_set(&map, SFU_RTP_EXT_MID, WORLD_MID_EXT);
     if (audio)
         sfu_rtp_ext_map_set(&map, SFU_RTP_EXT_AUDIO_LEVEL, WORLD_LEVEL_EXT);
+    else
+        sfu_rtp_ext_map_set(&map, SFU_RTP_EXT_RID, WORLD_RID_EXT);
+    if (!audio)
+        sfu_rtp_ext_map_set(&map, SFU_RTP_EXT_RRID, WORLD_RRID_EXT);
     sfu_rtp_ext_map_set(&map, SFU_RTP_EXT_TRANSPORT_CC, WORLD_TWCC_EXT);
     return map;
 }
@@ -437,7 +441,15 @@ void world_send(struct world_peer *peer, const struct world_rtp *rtp)
         values.has |= 1u << SFU_RTP_EXT_TRANSPORT_CC;
         values.transport_seq = peer->transport_seq++;
     }
-    struct sfu_rtp_ext_map map = publisher_extensions(true);
+    if (rtp->rid != NULL) {
+        values.has |= 1u << SFU_RTP_EXT_RID;
+        snprintf(values.rid, sizeof values.rid, "%s", rtp->rid);
+    }
+    if (rtp->rrid != NULL) {
+        values.has |= 1u << SFU_RTP_EXT_RRID;
+        snprintf(values.rrid, sizeof values.rrid, "%s", rtp->rrid);
+    }
+    struct sfu_rtp_ext_map map = publisher_extensions(rtp->level >= 0);
     size_t ext_bytes = sfu_rtp_ext_write(data + 12, 64, &map, &values, NULL);
     struct sfu_rtp_header header = {.padding = rtp->padding_bytes > 0,
                                     .marker = rtp->marker,

@@ -18,6 +18,8 @@
 #define WORLD_MID_EXT        4 /* extension ids that publishers use: not ours */
 #define WORLD_LEVEL_EXT      5
 #define WORLD_TWCC_EXT       6
+#define WORLD_RID_EXT        7
+#define WORLD_RRID_EXT       8
 #define WORLD_PT_OPUS        109
 #define WORLD_PT_VP8         120
 #define WORLD_PT_RTX         121
@@ -49,6 +51,7 @@ struct world_peer {
     size_t auth_failures;
     unsigned pli, nack_count, twcc, rr, sr, stun_responses;
     uint16_t nacked[64];
+    uint32_t pli_ssrcs[32]; /* the newest: pli % 32 is the next place */
     struct sfu_rtcp_report_block block;
     struct sfu_rtcp_sr last_sr[8];
 };
@@ -101,8 +104,8 @@ struct world_rtp {
     bool marker;
     uint64_t ext_seq;
     uint32_t timestamp_ts;
-    const char *mid; /* NULL: none */
-    int level;       /* -1: none */
+    const char *mid, *rid, *rrid; /* NULL: none */
+    int level;                    /* -1: none */
     bool transport_cc;
     const uint8_t *payload;
     size_t payload_bytes;

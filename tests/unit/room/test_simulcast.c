@@ -314,6 +314,33 @@ T_TEST(a_key_frame_that_is_late_is_left_out)
     world_destroy(scene.world);
 }
 
+T_TEST(a_key_frame_whose_packets_come_out_of_order)
+{
+    struct scene scene = scene_running(1);
+    view(&scene, 0, 1, false);
+    capture(&scene, 6, 0);
+    struct layer *layer = &scene.layers[0];
+    size_t from = scene.viewers[0]->packet_count;
+    layer->picture_id++;
+    layer->tl0++;
+    for (int i = 1; i >= 0; i--) { /* the second first */
+        uint8_t payload[100];
+        payload_of(payload, layer, i == 0, true);
+        struct world_rtp rtp = packet_of(&scene, 0, payload);
+        rtp.ext_seq += (unsigned)i;
+        rtp.marker = i == 1;
+        world_send(scene.alice, &rtp);
+    }
+    layer->seq += 2;
+    const struct world_packet *packets = &scene.viewers[0]->packets[from];
+    T_EQ(scene.viewers[0]->packet_count, from + 2);
+    T_CHECK(!packets[0].header.marker && packets[1].header.marker);
+    T_EQ((uint16_t)(packets[1].header.seq - packets[0].header.seq), 1);
+    T_EQ((uint16_t)(packets[0].header.seq - packets[-1].header.seq), 1);
+    T_MEM_EQ(packets[1].payload + 2, packets[0].payload + 2, 3); /* one picture */
+    world_destroy(scene.world);
+}
+
 T_TEST(requests_are_one_for_a_layer)
 {
     struct scene scene = scene_running(VIEWERS);
@@ -464,7 +491,8 @@ T_TEST(views_of_nothing_are_ignored)
 
 T_MAIN(T_CASE(layers_are_told_by_rid), T_CASE(retransmissions_by_repaired_rid), T_CASE(a_change_is_seamless),
        T_CASE(captures_of_one_moment), T_CASE(without_reports_time_goes_by_arrival),
-       T_CASE(a_key_frame_that_is_late_is_left_out), T_CASE(requests_are_one_for_a_layer),
-       T_CASE(repairs_carry_the_numbers_of_the_first_time), T_CASE(a_pause_is_silent_and_its_end_has_a_budget),
-       T_CASE(a_layer_that_stopped_is_replaced), T_CASE(reports_keep_their_clock_across_changes),
-       T_CASE(other_layers_are_another_track), T_CASE(views_of_nothing_are_ignored))
+       T_CASE(a_key_frame_that_is_late_is_left_out), T_CASE(a_key_frame_whose_packets_come_out_of_order),
+       T_CASE(requests_are_one_for_a_layer), T_CASE(repairs_carry_the_numbers_of_the_first_time),
+       T_CASE(a_pause_is_silent_and_its_end_has_a_budget), T_CASE(a_layer_that_stopped_is_replaced),
+       T_CASE(reports_keep_their_clock_across_changes), T_CASE(other_layers_are_another_track),
+       T_CASE(views_of_nothing_are_ignored))

@@ -30,8 +30,8 @@ struct bench_thresholds {
 };
 
 /** What is asked when nobody says otherwise: nothing missing, nothing wrong, everybody in, loss <= 0.1 % (of what the
- * network profile let through) and <= 10 % of any one track, delay p99 <= 150 ms, join p99 <= 3 s, freezes and audio
- * gaps <= 1 a minute and track.
+ * network profile let through) and <= 10 % of any one track, delay p99 <= 150 ms, join and first picture p99 <= 3 s,
+ * freezes and audio gaps <= 1 a minute and track.
  */
 extern const struct bench_thresholds bench_thresholds_default;
 

@@ -266,6 +266,16 @@ static void tells_missing_track(int *t_failed, const struct liar_case *self)
     T_CHECK(lost() * 6 >= expected * (uint64_t)self->number * 8 / 10);
 }
 
+/* Before its first packet nothing of a track is expected; how long that took is told. */
+static void tells_late_pictures(int *t_failed, const struct liar_case *self)
+{
+    MEET();
+    T_CHECK(bench_histogram_quantile(&result.first_picture, 0.01) >= (uint64_t)self->number * 900);
+    struct bench_thresholds levels = bench_thresholds_default;
+    (void)bench_thresholds_judge(&levels, &result);
+    T_CHECK(fails("first-picture-p99"));
+}
+
 /* A track that was there and is gone: all that its publisher sends from then on is lost. */
 static void tells_lost_track(int *t_failed, const struct liar_case *self)
 {
@@ -394,6 +404,7 @@ static const struct liar_case cases[] = {
     CASE("muted", "muted=1;source=camera;from=2", tells_freeze, 1500, GATE, NULL),
     CASE("missing_camera", "drop=1;source=camera" FROM_P2_TO_P1, tells_missing_track, 1, false, NULL),
     CASE("missing_cameras", "drop-hidden=1;source=camera;from=2", tells_missing_track, 2, false, NULL),
+    CASE("late_cameras", "drop-hidden=1;source=camera;until=3500", tells_late_pictures, 3500, false, NULL),
     CASE("not_offered", "not-subscribed=1;source=camera" FROM_P2_TO_P1, tells_missing_track, 1, false, NULL),
     CASE("unpublished", "unpublished=1;source=mic;from=2", tells_lost_track, 100, GATE, NULL),
     CASE("blink", "blink=600;source=mic;from=2", tells_lost_track, 30, GATE, NULL),

@@ -276,9 +276,24 @@ T_TEST(one_bad_track_among_many_good_ones)
     T_CHECK(judge() && near(verdict("worst-track")->value, 0));
 }
 
+T_TEST(pictures_that_come_late_or_never)
+{
+    fresh();
+    memset(&result.first_picture, 0, sizeof result.first_picture);
+    T_CHECK(!judge() && !verdict("first-picture-p99")->known);
+    for (int i = 0; i < 100; i++)
+        bench_histogram_add(&result.first_picture, 4000000);
+    T_CHECK(!judge() && verdict("first-picture-p99")->known && !verdict("first-picture-p99")->ok);
+    memset(&result.first_picture, 0, sizeof result.first_picture);
+    memset(&result.kinds[BENCH_KIND_CAMERA], 0, sizeof result.kinds[0]);
+    memset(&result.kinds[BENCH_KIND_SCREEN], 0, sizeof result.kinds[0]);
+    (void)judge(); /* sound only */
+    T_CHECK(verdict("first-picture-p99")->ok);
+}
+
 T_MAIN(T_CASE(values_and_units), T_CASE(nonsense_is_refused_and_changes_nothing),
        T_CASE(every_name_is_known_and_judged), T_CASE(a_good_run_passes), T_CASE(a_level_fails_just_beyond_its_limit),
        T_CASE(each_error_fails), T_CASE(a_missing_track_fails_and_is_no_lower_average),
        T_CASE(the_worst_kind_is_judged), T_CASE(what_the_network_took_is_not_the_servers_fault),
        T_CASE(what_cannot_be_told_has_failed), T_CASE(what_does_not_count_never_passes),
-       T_CASE(one_bad_track_among_many_good_ones))
+       T_CASE(one_bad_track_among_many_good_ones), T_CASE(pictures_that_come_late_or_never))

@@ -118,8 +118,9 @@ static struct finding find_join(const struct bench_result *result)
 
 static struct finding find_first_picture(const struct bench_result *result)
 {
-    if (result->kinds[BENCH_KIND_CAMERA].tracks + result->kinds[BENCH_KIND_SCREEN].tracks == 0)
-        return (struct finding){true, 0}; /* sound only */
+    uint64_t sounds = result->kinds[BENCH_KIND_AUDIO].tracks;
+    if (sounds != 0 && sounds == tracks_of(result))
+        return (struct finding){true, 0}; /* there are no pictures */
     return p99_ms(&result->first_picture);
 }
 

@@ -371,6 +371,7 @@ static void drop(struct bench_run_guest *guest, bool media, uint64_t now_us)
     bool resume = guest->run->crowd->dialect->resumes;
     bench_run_chat_leave(guest->run, guest, now_us);
     guest->dropped_us = now_us;
+    guest->drop_planned = true;
     guest->afresh = false;
     bench_person_drop_socket(guest->person);
     if (media && resume) {
@@ -380,6 +381,16 @@ static void drop(struct bench_run_guest *guest, bool media, uint64_t now_us)
             (void)bench_person_move(guest->person, (enum bench_pc)pc);
     }
     come_back(guest, resume, now_us);
+}
+
+/* The server did not keep the place of somebody whose socket was gone for a moment. */
+static void lose_place(struct bench_run_guest *guest, uint64_t now_us)
+{
+    struct bench_run *run = guest->run;
+    run->result->dropped += guest->drop_planned; /* the others are counted already */
+    bench_result_fail(run->result, "%s-%u: person %u could not resume: %s", run->prefix, room_of(guest), guest->number,
+                      guest->person->why);
+    come_back(guest, false, now_us);
 }
 
 /* ---- looking ---------------------------------------------------------------------------------------------------- */
@@ -450,11 +461,11 @@ static void look_at(struct bench_run_guest *guest, uint64_t now_us)
                           guest->number, person->why);
         bench_run_chat_leave(run, guest, now_us);
         guest->dropped_us = now_us;
-        guest->afresh = false;
+        guest->drop_planned = guest->afresh = false;
         come_back(guest, run->crowd->dialect->resumes, now_us);
     } else if (person->state == BENCH_PERSON_FAILED) {
         if (guest->again && !guest->afresh)
-            come_back(guest, false, now_us); /* the server did not keep the place */
+            lose_place(guest, now_us);
         else
             give_up(guest, person->failure, person->why);
     } else if (person->state == BENCH_PERSON_INSIDE) {

@@ -33,6 +33,7 @@ struct bench_run_guest {
     bool connected;                            /* is inside with media */
     bool ever_connected;                       /* since entering */
     bool again;                                /* comes back after a drop: `dropped_us` */
+    bool drop_planned;                         /* which the plan wanted */
     bool afresh;                               /* ... as somebody new to the server */
     bool speaks, shares, muted[BENCH_SOURCES]; /* as the plan wants it */
     bool paused[BENCH_SOURCES];                /* as it is: muted, or an unmute is not answered yet */

@@ -39,6 +39,9 @@ struct bench_dialect {
     void (*publish)(struct bench_participant *who);
     /** Mutes or unmutes as a user's button does; returns the request's id, 0 if the server has no such thing. */
     uint64_t (*mute)(struct bench_participant *who, int source, bool muted);
+    /** The id of the request that this message answers for good; 0: it is no answer. *refused: why it was not granted;
+     * NULL if it was. */
+    uint64_t (*answers)(const char *type, const json_t *message, const char **refused);
     /** Says `text` to the room; NULL if !chats. */
     uint64_t (*chat)(struct bench_participant *who, const char *text);
     /** NULL: the server has no such thing. */

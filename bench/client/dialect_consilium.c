@@ -239,6 +239,15 @@ static void on_message(struct bench_participant *who, const char *type, const js
     }
 }
 
+static uint64_t answers(const char *type, const json_t *message, const char **refused)
+{
+    bool error = strcmp(type, "error") == 0;
+    *refused = error ? bench_text_of(message, "code") : NULL;
+    if (!error && strcmp(type, "ok") != 0)
+        return 0;
+    return (uint64_t)json_integer_value(json_object_get(message, "re"));
+}
+
 const struct bench_dialect bench_dialect_consilium = {.name = "consilium",
                                                       .ws_path = "/visio/ws",
                                                       .ws_protocol = "consilium-visio-1",
@@ -252,6 +261,7 @@ const struct bench_dialect bench_dialect_consilium = {.name = "consilium",
                                                       .ping = ping,
                                                       .publish = publish,
                                                       .mute = mute,
+                                                      .answers = answers,
                                                       .chat = chat,
                                                       .moderate = moderate,
                                                       .restart = restart,

@@ -464,6 +464,15 @@ static void on_message(struct bench_participant *who, const char *type, const js
     }
 }
 
+/* The plug-in's word on a request to the publisher's handle; an `ack` comes before it. */
+static uint64_t answers(const char *type, const json_t *message, const char **refused)
+{
+    const json_t *data = json_object_get(json_object_get(message, "plugindata"), "data");
+    const char *transaction = text_of(message, "transaction");
+    *refused = json_object_get(data, "error_code") != NULL ? text_of(data, "error") : NULL;
+    return strcmp(type, "event") == 0 && transaction[0] == 'p' ? strtoull(transaction + 1, NULL, 10) : 0;
+}
+
 const struct bench_dialect bench_dialect_janus = {.name = "janus",
                                                   .ws_path = "/",
                                                   .ws_protocol = "janus-protocol",
@@ -476,5 +485,6 @@ const struct bench_dialect bench_dialect_janus = {.name = "janus",
                                                   .ping = ping,
                                                   .publish = publish,
                                                   .mute = mute,
+                                                  .answers = answers,
                                                   .restart = restart,
                                                   .leave = leave};

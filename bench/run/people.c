@@ -97,15 +97,12 @@ static void unmute_anyway(struct bench_run_guest *guest, enum bench_source sourc
 static void on_message(struct bench_person *who, const char *type, const json_t *message)
 {
     struct bench_run_guest *guest = who->user;
-    uint64_t re = (uint64_t)json_integer_value(json_object_get(message, "re"));
-    bool ok = strcmp(type, "ok") == 0, error = strcmp(type, "error") == 0;
-    if (guest == NULL || re == 0 || (!ok && !error))
-        return;
-    for (int source = 0; source < BENCH_SOURCES; source++)
-        if (guest->unmute_request[source] == re) {
-            const char *code = json_string_value(json_object_get(message, "code"));
-            if (error)
-                unmute_anyway(guest, (enum bench_source)source, code != NULL ? code : "error", base_clock_us());
+    const char *refused = NULL;
+    uint64_t request = guest != NULL ? who->crowd->dialect->answers(type, message, &refused) : 0;
+    for (int source = 0; source < BENCH_SOURCES && request != 0; source++)
+        if (guest->unmute_request[source] == request) {
+            if (refused != NULL)
+                unmute_anyway(guest, (enum bench_source)source, refused, base_clock_us());
             else
                 set_paused(guest, (enum bench_source)source, guest->muted[source], base_clock_us());
         }

@@ -141,7 +141,9 @@ static void on_subscribe(struct bench_participant *who, const json_t *message)
     }
     json_array_foreach(list, index, track)
     {
-        const struct bench_other *other = bench_participant_find_other(who, text_of(track, "participant"));
+        struct bench_other *other = bench_participant_find_other(who, text_of(track, "participant"));
+        if (other != NULL && other->number == 0 && who->config.number_of != NULL)
+            other->number = who->config.number_of(who->config.user, other->id);
         tracks[count++] = (struct bench_offered_track){.mid = text_of(track, "mid"),
                                                        .participant = text_of(track, "participant"),
                                                        .track = text_of(track, "track"),

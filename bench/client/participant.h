@@ -70,6 +70,9 @@ struct bench_participant_config {
     /** A stream begins, or is about to end (`ends`): the last look at its counters. Not called by _destroy. May be
      * NULL. */
     void (*on_sub)(void *user, const struct bench_sub *sub, bool ends);
+    /** The number of the stamps of participant `id`, whose name does not say it since their ticket has another name; 0:
+     * not known. May be NULL. */
+    uint32_t (*number_of)(void *user, const char *id);
     /** Somebody in the room, oneself included, said `text`; may be NULL. */
     void (*on_chat)(void *user, const char *text);
     void *user;

@@ -56,6 +56,24 @@ struct bench_sent bench_run_sent(const struct bench_run_guest *guest, enum bench
 
 /* ---- what a person says ---------------------------------------------------------------------------------------- */
 
+/* Tickets have names of their own: then the server's id says who somebody is. */
+static uint32_t number_of(void *user, const char *id)
+{
+    const struct bench_person *person = user;
+    const struct bench_run_guest *guest = person->user;
+    if (guest == NULL)
+        return 0;
+    const struct bench_run *run = guest->run;
+    uint32_t first = guest->seat - guest->seat % run->scenario->people;
+    for (uint32_t seat = first; seat < first + run->scenario->people; seat++) {
+        const struct bench_run_guest *other = &run->guests[seat];
+        if (other->person != NULL && other->person->participant != NULL &&
+            strcmp(other->person->participant->id, id) == 0)
+            return other->number;
+    }
+    return 0;
+}
+
 static void on_sub(void *user, const struct bench_sub *sub, bool ends)
 {
     struct bench_run_guest *guest = ((struct bench_person *)user)->user;
@@ -120,6 +138,7 @@ static void describe(struct bench_run_guest *guest)
     config->sources[BENCH_MIC] = seat->mic;
     config->sources[BENCH_CAMERA] = seat->camera;
     config->silent = true;
+    config->number_of = number_of;
     config->on_sub = on_sub;
     config->on_chat = on_chat;
     config->media[BENCH_MIC].clips[0] = bench_media_kit_clip(kit, BENCH_MIC, 1);
@@ -153,14 +172,15 @@ static uint32_t draw_number(struct bench_run_guest *guest)
     return run->number_count++;
 }
 
-static bool next_ticket(struct bench_run *run, char *out, size_t out_max)
+/* The seat's own ticket, or one for people who replace others. NULL: none is left. */
+static char *take_ticket(const struct bench_run_guest *guest)
 {
-    while (run->tickets != NULL && fgets(out, (int)out_max, run->tickets) != NULL) {
-        out[strcspn(out, " \t\r\n#")] = 0;
-        if (out[0] != 0)
-            return true;
-    }
-    return false;
+    struct bench_run *run = guest->run;
+    size_t i = guest->seat;
+    if (run->tickets[i][0] == 0)
+        for (i = run->guest_count; i < run->ticket_count && run->tickets[i][0] == 0;)
+            i++;
+    return i < run->ticket_count ? run->tickets[i] : NULL;
 }
 
 static void give_up(struct bench_run_guest *guest, enum bench_failure failure, const char *why)
@@ -197,7 +217,7 @@ static void enter(struct bench_run_guest *guest)
     static const enum bench_transport transports[] = {BENCH_UDP, BENCH_TCP, BENCH_UDP_OR_TCP};
     struct bench_run *run = guest->run;
     int profile = seat_of(guest)->profile;
-    char room[64], ticket[160];
+    char room[64];
     guest->planned = true;
     guest->given_up = guest->connected = guest->ever_connected = guest->again = guest->afresh = false;
     guest->speaks = guest->shares = false;
@@ -223,17 +243,18 @@ static void enter(struct bench_run_guest *guest)
         .nice = may_use_nice(guest),
         .participant = &guest->config,
     };
-    if (run->config->tickets_file != NULL) {
-        if (!next_ticket(run, ticket, sizeof ticket)) {
-            give_up(guest, BENCH_FAILURE_REFUSED, "no ticket is left in the file");
-            return;
-        }
-        config.ticket = ticket;
+    char *ticket = run->tickets != NULL ? take_ticket(guest) : NULL;
+    if (run->tickets != NULL && ticket == NULL) {
+        give_up(guest, BENCH_FAILURE_REFUSED, "no ticket is left in the file");
+        return;
     }
+    config.ticket = ticket;
     if (guest->number == 0 || bench_person_start(&guest->person, run->crowd, &config) != 0) {
         give_up(guest, BENCH_FAILURE_RESOURCES, "no memory");
         return;
     }
+    if (ticket != NULL)
+        ticket[0] = 0;
     guest->person->user = guest;
     guest->person->on_message = on_message;
 }

@@ -113,15 +113,39 @@ static void describe(struct bench_run *run)
     bench_result_about(result);
 }
 
-static int open_tickets(struct bench_run *run, char *error)
+static int no_ticket(const struct bench_run *run, char *error, const char *why)
 {
+    snprintf(error, BENCH_TARGET_ERROR_MAX, "%.160s: %s", run->config->tickets_file, why);
+    return BASE_ERR_INVALID;
+}
+
+/* One a line; a # begins a comment. */
+static int read_tickets(struct bench_run *run, char *error)
+{
+    char line[BENCH_TICKET_MAX + 2], why[80];
+    size_t capacity = run->guest_count;
     if (run->config->tickets_file == NULL)
         return 0;
-    run->tickets = fopen(run->config->tickets_file, "r");
-    if (run->tickets != NULL)
-        return 0;
-    snprintf(error, BENCH_TARGET_ERROR_MAX, "%.160s: %s", run->config->tickets_file, strerror(errno));
-    return BASE_ERR_INVALID;
+    FILE *file = fopen(run->config->tickets_file, "re");
+    if (file == NULL)
+        return no_ticket(run, error, strerror(errno));
+    run->tickets = calloc(capacity, sizeof *run->tickets);
+    while (run->tickets != NULL && fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, " \t\r\n#")] = 0;
+        if (line[0] == 0)
+            continue;
+        if (run->ticket_count == capacity) {
+            capacity *= 2;
+            void *grown = realloc(run->tickets, capacity * sizeof *run->tickets);
+            if (grown == NULL)
+                break;
+            run->tickets = grown;
+        }
+        snprintf(run->tickets[run->ticket_count++], BENCH_TICKET_MAX, "%.*s", BENCH_TICKET_MAX - 1, line);
+    }
+    fclose(file);
+    snprintf(why, sizeof why, "%zu tickets; each of %u people needs one", run->ticket_count, run->guest_count);
+    return run->ticket_count >= run->guest_count ? 0 : no_ticket(run, error, why);
 }
 
 /* PROTOCOL.md section 1: a room is [a-z0-9-]{3,64}. */
@@ -165,7 +189,7 @@ static int begin(struct bench_run *run, char *error)
     describe(run);
     err = check_descriptors(run, error);
     if (err == 0)
-        err = open_tickets(run, error);
+        err = read_tickets(run, error);
     if (err == 0)
         err = bench_media_kit_make(run->kit, run->scenario, error);
     if (err == 0)
@@ -371,8 +395,7 @@ int bench_run(const struct bench_run_config *config, struct bench_result *result
     bench_plan_clear(&run->plan);
     free(run->chat_marks);
     bench_media_kit_destroy(run->own_kit);
-    if (run->tickets != NULL)
-        fclose(run->tickets);
+    free(run->tickets);
     free(run);
     return err;
 }

@@ -22,7 +22,8 @@ struct bench_media_kit;
 struct bench_run_config {
     const struct bench_scenario *scenario;
     struct bench_target *target;
-    const char *tickets_file; /**< one ticket a line instead of asking for them; NULL: open rooms */
+    const char *tickets_file; /**< one ticket a line instead of asking for them: those of the first room, then of the
+                                   second, and so on; then those for people who replace others. NULL: open rooms */
     const char *room_prefix;  /**< rooms are <prefix>-<n>; NULL: "bench-<random>" */
     int cpu;                  /**< pin our thread; -1: anywhere */
     /** Once a second, and at each change of phase ("ramp-up", "settling", "measuring", "draining"). May be NULL. */

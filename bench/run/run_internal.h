@@ -94,8 +94,9 @@ struct bench_run {
     uint32_t *seat_of;              /* number of a person -> seat + 1 */
     uint32_t number_count, number_capacity;
     size_t leaving_count, leaving_capacity;
-    struct bench_person **leaving; /* have said goodbye */
-    FILE *tickets;
+    struct bench_person **leaving;     /* have said goodbye */
+    char (*tickets)[BENCH_TICKET_MAX]; /* "": used */
+    size_t ticket_count;
 
     size_t edge_count;
     struct bench_run_edge *edges;

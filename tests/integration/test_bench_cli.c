@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "bench/client/https.h"
 #include "bench/report/report.h"
 #include "tests/integration/server.h"
 #include "tests/support/test.h"
@@ -276,6 +277,40 @@ T_TEST(a_server_that_lets_nobody_in)
     T_EQ(server_stop(&server), 0);
 }
 
+/* People who come by tickets have names that are not ours. */
+T_TEST(tickets_from_a_file)
+{
+    T_CHECK(server_start(&server, NULL));
+    const char *const arguments[] = {"rcp",      "--url",   url(),       "--insecure",       "--rooms",    "2",
+                                     "--people", "2",       "--tickets", report("t.txt"),    "--duration", "2s",
+                                     "--limit",  "all=off", "--limit",   "missing-tracks=0", "--limit",    "errors=0",
+                                     "--plain",  SMALL,     NULL};
+    int code = BENCH_EXIT_SATURATED;
+    for (int attempt = 0; attempt < 5 && code == BENCH_EXIT_SATURATED; attempt++) {
+        FILE *file = fopen(report("t.txt"), "w");
+        T_CHECK(file != NULL);
+        for (int i = 0; i < 4; i++) {
+            char room[16], name[32], identity[33], ticket[BENCH_TICKET_MAX];
+            snprintf(room, sizeof room, "ticket-%d", i / 2);
+            snprintf(name, sizeof name, "Dr Claire Martin %d", i);
+            snprintf(identity, sizeof identity, "%032x", 1000 + i);
+            T_EQ(bench_ticket(server.port, room, name, identity, ticket), 0);
+            fprintf(file, "%s\n", ticket);
+        }
+        fclose(file);
+        code = run(arguments);
+    }
+    show(code, BENCH_EXIT_OK);
+    T_EQ(code, BENCH_EXIT_OK);
+    const char *const more[] = {"rcp",       "--url",         url(),     "--insecure", "--people", "5",
+                                "--tickets", report("t.txt"), "--plain", SMALL,        NULL};
+    code = run(more);
+    show(code, BENCH_EXIT_USAGE);
+    T_EQ(code, BENCH_EXIT_USAGE);
+    T_CHECK(one_line("4 tickets"));
+    T_EQ(server_stop(&server), 0);
+}
+
 T_TEST(too_few_descriptors)
 {
     T_CHECK(server_start(&server, NULL));
@@ -482,7 +517,7 @@ T_TEST(a_small_comparison)
 
 T_MAIN(T_CASE(an_unknown_option), T_CASE(help_and_version), T_CASE(nobody_answers),
        T_CASE(a_report_that_cannot_be_written), T_CASE(a_certificate_that_nobody_trusts),
-       T_CASE(a_server_that_lets_nobody_in), T_CASE(too_few_descriptors), T_CASE(a_small_meeting),
-       T_CASE(ctrl_c_leaves_a_partial_report), T_CASE(it_stops_when_the_server_is_gone),
+       T_CASE(a_server_that_lets_nobody_in), T_CASE(tickets_from_a_file), T_CASE(too_few_descriptors),
+       T_CASE(a_small_meeting), T_CASE(ctrl_c_leaves_a_partial_report), T_CASE(it_stops_when_the_server_is_gone),
        T_CASE(its_own_server_goes_with_it), T_CASE(ctrl_c_of_a_terminal), T_CASE(two_signals_end_it_at_once),
        T_CASE(a_small_capacity), T_CASE(a_small_comparison))

@@ -108,6 +108,7 @@ T_TEST(commands_are_checked)
     T_EQ(parse("capacity --server b"), BASE_ERR_INVALID);
     T_EQ(parse("rcp --server b --rounds 3"), BASE_ERR_INVALID);
     T_CHECK(strstr(error, "does not belong") != NULL);
+    T_EQ(parse("capacity rcp --server b --tickets f"), BASE_ERR_INVALID); /* they are good for one run */
     T_EQ(parse("rcp --server"), BASE_ERR_INVALID);
     T_CHECK(strstr(error, "--server needs a value") != NULL);
     T_EQ(parse("rcp --server --rooms 3"), BASE_ERR_INVALID);

@@ -39,6 +39,7 @@ static const struct worker_metric worker_metrics[] = {
     {"rtp_in_total", "RTP packets accepted.", COUNTER, ENGINE(rtp_in)},
     {"rtcp_in_total", "RTCP packets accepted.", COUNTER, ENGINE(rtcp_in)},
     {"stun_in_total", "STUN messages received.", COUNTER, ENGINE(stun_in)},
+    {"stun_early_total", "STUN checks that came before the answer which explains them.", COUNTER, ENGINE(stun_early)},
     {"dtls_in_total", "DTLS datagrams received.", COUNTER, ENGINE(dtls_in)},
     {"dropped_unknown_path_total", "Datagrams of strangers.", COUNTER, ENGINE(dropped_unknown_path)},
     {"dropped_malformed_total", "Datagrams that follow no specification.", COUNTER, ENGINE(dropped_malformed)},

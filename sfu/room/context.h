@@ -16,6 +16,7 @@
 #include "base/heap.h"
 #include "base/pool.h"
 #include "sfu/media/packet.h"
+#include "sfu/room/early_checks.h"
 #include "sfu/room/engine.h"
 #include "sfu/transport/demux.h"
 
@@ -30,13 +31,14 @@ struct sfu_timer {
 struct sfu_context {
     struct sfu_engine_config config;
     struct sfu_egress *egress;
-    struct sfu_demux *demux;      /**< owners are struct sfu_link */
-    struct base_pool *packets;    /**< struct sfu_packet */
-    struct sfu_packet *scratch;   /**< for packets that are not kept: audio, or when the pool is exhausted */
-    struct base_heap timers;      /**< struct sfu_timer */
-    struct base_map rooms;        /**< room id -> struct sfu_room */
-    struct base_map participants; /**< participant id -> struct sfu_participant */
-    struct base_map tracks;       /**< track id -> struct sfu_up_track */
+    struct sfu_demux *demux;       /**< owners are struct sfu_link */
+    struct base_pool *packets;     /**< struct sfu_packet */
+    struct sfu_packet *scratch;    /**< for packets that are not kept: audio, or when the pool is exhausted */
+    struct base_heap timers;       /**< struct sfu_timer */
+    struct base_map rooms;         /**< room id -> struct sfu_room */
+    struct base_map participants;  /**< participant id -> struct sfu_participant */
+    struct base_map tracks;        /**< track id -> struct sfu_up_track */
+    struct sfu_early_checks early; /**< came before the answer that explains them */
     struct sfu_stats stats;
     int64_t wall_offset_us;
     uint64_t prng;

@@ -153,31 +153,6 @@ static uint32_t participant_command(struct sfu_context *context, uint64_t now_us
     }
 }
 
-void sfu_engine_command(struct sfu_engine *engine, uint64_t now_us, const struct sfu_command *command)
-{
-    struct sfu_context *context = &engine->context;
-    struct sfu_room *room;
-    uint32_t ignored = 0;
-    context->stats.commands++;
-    switch (command->kind) {
-    case SFU_COMMAND_ROOM_OPEN:
-    case SFU_COMMAND_ROOM_CLOSE:
-        ignored = room_command(context, command);
-        break;
-    case SFU_COMMAND_JOIN:
-        ignored = join(context, now_us, command);
-        break;
-    case SFU_COMMAND_STOP:
-        while ((room = any_room(context)) != NULL)
-            sfu_room_close(room, SFU_REASON_SHUTDOWN);
-        break;
-    default:
-        ignored = participant_command(context, now_us, command);
-        break;
-    }
-    context->stats.commands_ignored += ignored;
-}
-
 /* ---- datagrams --------------------------------------------------------------------------------------------------- */
 
 /* A stranger's STUN costs a parse and a table look-up; only who names one of our ufrags costs an HMAC. */
@@ -195,6 +170,8 @@ static void on_stun(struct sfu_context *context, uint64_t now_us, const struct s
         link = sfu_demux_by_ufrag(context->demux, peek.local_ufrag, peek.local_ufrag_len);
     if (link == NULL) {
         context->stats.dropped_stun_stranger++;
+        if (peek.message_class == SFU_STUN_REQUEST && peek.local_ufrag_len > 0)
+            sfu_early_checks_keep(&context->early, now_us, path, peek.local_ufrag, peek.local_ufrag_len, datagram, len);
         return;
     }
     if (!sfu_link_on_stun(link, now_us, path, datagram, len))
@@ -254,6 +231,46 @@ void sfu_engine_on_path_closed(struct sfu_engine *engine, const struct sfu_path 
     /* The two links of a participant may share a connection; the table names only one of them. */
     for (int i = 0; i < 2; i++)
         sfu_link_on_path_closed(&link->owner->links[i], path);
+}
+
+/* ---- a command
+ * ------------------------------------------------------------------------------------------------------- */
+
+/* The answer is here: the checks that were faster than it. */
+static void replay_early_checks(struct sfu_context *context, uint64_t now_us, const char *ufrag)
+{
+    const struct sfu_early_check *check;
+    for (unsigned i = 0; i < SFU_EARLY_CHECKS && (check = sfu_early_checks_take(&context->early, now_us, ufrag)); i++) {
+        context->stats.stun_early++;
+        on_stun(context, now_us, &check->path, check->datagram, check->len);
+    }
+}
+
+void sfu_engine_command(struct sfu_engine *engine, uint64_t now_us, const struct sfu_command *command)
+{
+    struct sfu_context *context = &engine->context;
+    struct sfu_room *room;
+    uint32_t ignored = 0;
+    context->stats.commands++;
+    switch (command->kind) {
+    case SFU_COMMAND_ROOM_OPEN:
+    case SFU_COMMAND_ROOM_CLOSE:
+        ignored = room_command(context, command);
+        break;
+    case SFU_COMMAND_JOIN:
+        ignored = join(context, now_us, command);
+        break;
+    case SFU_COMMAND_STOP:
+        while ((room = any_room(context)) != NULL)
+            sfu_room_close(room, SFU_REASON_SHUTDOWN);
+        break;
+    default:
+        ignored = participant_command(context, now_us, command);
+        break;
+    }
+    context->stats.commands_ignored += ignored;
+    if (command->kind == SFU_COMMAND_TRANSPORT && ignored == 0)
+        replay_early_checks(context, now_us, command->transport.local.ufrag);
 }
 
 /* ---- time -------------------------------------------------------------------------------------------------------- */

@@ -192,6 +192,7 @@ struct sfu_stats {
     uint64_t rooms, participants, up_tracks, down_tracks, transports_connected;
     /* in */
     uint64_t datagrams_in, bytes_in, rtp_in, rtcp_in, stun_in, dtls_in;
+    uint64_t stun_early; /**< of stun_in: counted again when the answer that explains it had come */
     uint64_t dropped_unknown_path, dropped_malformed, dropped_stun_stranger, dropped_stun_auth, dropped_srtp_auth,
         dropped_srtp_replay, dropped_unknown_ssrc, dropped_muted, dropped_rate_limited, dropped_no_memory, dtls_failed;
     /* out */

@@ -61,6 +61,7 @@ static const struct worker_metric worker_metrics[] = {
     {"nack_sent_total", "Packets that we asked for again.", COUNTER, ENGINE(nack_sent)},
     {"pli_received_total", "Key frames that receivers asked for.", COUNTER, ENGINE(pli_received)},
     {"pli_sent_total", "Key frames that we asked for.", COUNTER, ENGINE(pli_sent)},
+    {"layer_changes_total", "Subscribers who went over to another simulcast layer.", COUNTER, ENGINE(layer_changes)},
     {"twcc_sent_total", "Transport-wide feedback messages sent.", COUNTER, ENGINE(twcc_sent)},
     {"padding_bytes_total", "Padding that makes packets equal.", COUNTER, ENGINE(padding_bytes_out)},
     {"commands_total", "Commands carried out.", COUNTER, ENGINE(commands)},

@@ -168,6 +168,7 @@ static void send_layer(struct sfu_context *context, struct sfu_up_track *up, uns
         case SFU_LAYER_CHANGE:
             if (!change_layer(up, slot, layer, now_us, packet))
                 break;
+            context->stats.layer_changes++;
             send_layered(context, slot, now_us, packet, pad_bytes);
             catch_up(context, &up->layers[layer], slot, now_us, packet->ext_seq, true);
             if (slot->layers.target != layer) /* it took what came first */

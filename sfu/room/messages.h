@@ -198,6 +198,7 @@ struct sfu_stats {
     /* out */
     uint64_t rtp_forwarded, rtp_forwarded_bytes, rtx_sent, rtx_not_found, egress_dropped;
     uint64_t nack_received, nack_sent, pli_received, pli_sent, twcc_sent;
+    uint64_t layer_changes;     /**< subscribers who went over to another simulcast layer */
     uint64_t padding_bytes_out; /**< one-byte padding that makes frames' packets equal */
     uint64_t commands, commands_ignored;
 };

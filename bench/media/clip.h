@@ -42,10 +42,11 @@ struct bench_clip_frame {
     const uint8_t *data; /**< one encoded frame; audio: NULL where DTX sends nothing in this slot of 20 ms */
     uint32_t bytes;
     bool key_frame;
-    uint8_t level; /**< audio: RFC 6464 level, 0 loudest .. 127 silence */
-    bool voice;    /**< audio: somebody speaks, pauses up to 200 ms included */
-    float psnr_db; /**< video: luma of what the encoder itself decoded, against the source: a decoder that has got
-                      everything reaches the same */
+    uint8_t level;      /**< audio: RFC 6464 level, 0 loudest .. 127 silence */
+    bool voice;         /**< audio: somebody speaks, pauses up to 200 ms included */
+    float psnr_db;      /**< video: luma of what the encoder itself decoded, against the source: a decoder that has got
+                           everything reaches the same */
+    uint64_t luma_hash; /**< video: of the luma of that very picture, see bench_picture_hash() */
 };
 
 struct bench_clip {

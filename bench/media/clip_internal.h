@@ -42,4 +42,8 @@ int bench_clip_encode_opus(struct bench_clip *clip, struct bench_clip_writer *wr
 double bench_picture_psnr(const uint8_t *a, uint32_t a_stride, const uint8_t *b, uint32_t b_stride, uint32_t width,
                           uint32_t height);
 
+/** 64 bits that tell two planes of the same size apart: a plane with one byte changed never has the same, any other one
+ * with a chance of 2^-64. Not against somebody who wants it to be the same. */
+uint64_t bench_picture_hash(const uint8_t *plane, uint32_t stride, uint32_t width, uint32_t height);
+
 #endif

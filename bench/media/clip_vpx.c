@@ -121,6 +121,8 @@ static int take_frame(struct encoder *encoder, uint32_t i)
     frame->psnr_db = (float)bench_picture_psnr(encoder->i420, encoder->clip->config.width, shown->planes[VPX_PLANE_Y],
                                                (uint32_t)shown->stride[VPX_PLANE_Y], encoder->clip->config.width,
                                                encoder->clip->config.height);
+    frame->luma_hash = bench_picture_hash(shown->planes[VPX_PLANE_Y], (uint32_t)shown->stride[VPX_PLANE_Y],
+                                          encoder->clip->config.width, encoder->clip->config.height);
     return 0;
 }
 

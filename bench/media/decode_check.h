@@ -2,7 +2,8 @@
 /**
  * decode_check.h - is what arrives really a picture, really a sound? Decodes one received stream with libvpx or
  * libopus, as a browser would, and compares each picture with the source it was encoded from (PSNR of luma), and that
- * with what the encoder had reached (bench_clip_frame.psnr_db).
+ * with what the encoder had reached (bench_clip_frame.psnr_db). A picture that is bit for bit the one that the encoder
+ * had (bench_clip_frame.luma_hash) has that one's PSNR: only others are drawn and measured.
  *
  * Feed it every complete frame in order, with the stamp's `content` (which frame of the clip it is). For a sample of
  * streams: decoding costs a thousand times what receiving costs. Threads: one owner.
@@ -21,6 +22,7 @@ struct bench_decode_counters {
     uint64_t frames;                 /**< given to the decoder */
     uint64_t undecodable;            /**< the decoder refused it, or gave no picture / not 20 ms of sound; filler */
     uint64_t compared;               /**< pictures compared with their source */
+    uint64_t identical;              /**< of those: bit for bit what the encoder itself had */
     uint64_t wrong;                  /**< of those: more than BENCH_PSNR_SLACK_DB from what the encoder itself had, or
                                         of another size than the source */
     double psnr_sum_db, psnr_min_db; /**< over `compared`; min is 0 while there is none */

@@ -256,3 +256,18 @@ double bench_picture_psnr(const uint8_t *a, uint32_t a_stride, const uint8_t *b,
     double psnr = 10 * log10(255.0 * 255.0 * width * height / (double)sum);
     return psnr < 99 ? psnr : 99;
 }
+
+uint64_t bench_picture_hash(const uint8_t *plane, uint32_t stride, uint32_t width, uint32_t height)
+{
+    uint64_t hash = 0;
+    for (uint32_t row = 0; row < height; row++) {
+        const uint8_t *line = plane + (size_t)row * stride;
+        for (uint32_t x = 0; x < width; x += 8) {
+            uint64_t word = 0;
+            memcpy(&word, line + x, width - x < 8 ? width - x : 8);
+            hash = (hash ^ word) * 0x9E3779B97F4A7C15u; /* odd: each step can be undone, so no single change is lost */
+            hash = hash << 29 | hash >> 35;
+        }
+    }
+    return mix(hash);
+}

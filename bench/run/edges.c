@@ -21,7 +21,10 @@ int bench_run_edges_create(struct bench_run *run)
 {
     run->edge_count = (size_t)run->scenario->rooms * run->publishers * run->scenario->people * (size_t)BENCH_SOURCES;
     run->edges = calloc(run->edge_count, sizeof *run->edges);
-    return run->edges != NULL ? 0 : BASE_ERR_NOMEM;
+    if (run->edges == NULL)
+        return BASE_ERR_NOMEM;
+    bench_run_decoded_choose(run);
+    return 0;
 }
 
 void bench_run_edges_destroy(struct bench_run *run)
@@ -32,9 +35,8 @@ void bench_run_edges_destroy(struct bench_run *run)
     run->edges = NULL;
 }
 
-/* NULL: this seat publishes nothing. */
-static struct bench_run_edge *edge_of(struct bench_run *run, uint32_t publisher, enum bench_source source,
-                                      uint32_t receiver)
+struct bench_run_edge *bench_run_edge_of(struct bench_run *run, uint32_t publisher, enum bench_source source,
+                                         uint32_t receiver)
 {
     uint32_t people = run->scenario->people, room = publisher / people, place = publisher % people;
     if (place >= run->publishers || receiver / people != room || publisher == receiver)
@@ -135,51 +137,6 @@ static const struct bench_heard *heard_of(const struct bench_run_edge *edge, str
     return out;
 }
 
-static void on_frame(void *user, unsigned layer, uint32_t content, const uint8_t *frame, size_t len)
-{
-    bench_decode_check_on_frame(user, layer, content, frame, len);
-}
-
-/* One stream in `decode_every` of each kind, the first one always. */
-static void choose_for_decoding(struct bench_run *run, struct bench_run_edge *edge, enum bench_source source)
-{
-    unsigned every = run->scenario->decode_every, number = run->streams_begun[kind_of(source)]++;
-    const struct bench_clip *clips[BENCH_LAYERS];
-    size_t count = 0;
-    if (every == 0 || number % every != 0 || edge->check != NULL)
-        return;
-    while (count < BENCH_LAYERS && bench_media_kit_clip(*run->kit, source, (unsigned)count) != NULL) {
-        clips[count] = bench_media_kit_clip(*run->kit, source, (unsigned)count);
-        count++;
-    }
-    if (count == 0 || bench_decode_check_create(&edge->check, clips, count) != 0)
-        return;
-    if (bench_receive_stream_set_tap(edge->stream, on_frame, edge->check) == 0)
-        run->result->decoded_tracks++;
-}
-
-static void end_decoding(struct bench_run *run, struct bench_run_edge *edge)
-{
-    struct bench_result *result = run->result;
-    if (edge->check == NULL)
-        return;
-    if (edge->stream != NULL)
-        (void)bench_receive_stream_set_tap(edge->stream, NULL, NULL);
-    const struct bench_decode_counters *counters = bench_decode_check_counters(edge->check);
-    result->decoded_frames += counters->frames;
-    result->undecodable_frames += counters->undecodable;
-    result->wrong_frames += counters->wrong;
-    if (counters->compared != 0 && (result->compared_frames == 0 || counters->psnr_min_db < result->psnr_min_db))
-        result->psnr_min_db = counters->psnr_min_db;
-    uint64_t compared = result->compared_frames + counters->compared;
-    if (compared != 0)
-        result->psnr_mean_db =
-            (result->psnr_mean_db * (double)result->compared_frames + counters->psnr_sum_db) / (double)compared;
-    result->compared_frames = compared;
-    bench_decode_check_destroy(edge->check);
-    edge->check = NULL;
-}
-
 static void count_stream(const struct bench_receive_stream *stream, struct bench_run_counters *sum)
 {
     const struct bench_receive_counters *counters = bench_receive_stream_counters(stream);
@@ -228,7 +185,7 @@ void bench_run_edges_on_sub(struct bench_run_guest *receiver, const struct bench
         count_stream(sub->stream, &run->past);
     if (sub->source >= BENCH_SOURCES)
         return;
-    struct bench_run_edge *edge = seat != 0 ? edge_of(run, seat - 1, sub->source, receiver->seat) : NULL;
+    struct bench_run_edge *edge = seat != 0 ? bench_run_edge_of(run, seat - 1, sub->source, receiver->seat) : NULL;
     if (edge == NULL) {
         if (!ends) {
             run->past.problems++;
@@ -245,19 +202,19 @@ void bench_run_edges_on_sub(struct bench_run_guest *receiver, const struct bench
         if (edge->account.state != BENCH_EDGE_CLOSED)
             bench_edge_stream_ended(&edge->account, heard_of(edge, &heard));
         note_gone(edge, &run->guests[seat - 1], sub->source);
-        end_decoding(run, edge);
+        bench_run_decoded_end(run, edge);
         edge->stream = NULL;
         return;
     }
     if (run->guests[seat - 1].number != sub->number)
         return; /* of somebody who has just left: will end soon */
-    end_decoding(run, edge);
+    bench_run_decoded_end(run, edge);
     edge->stream = sub->stream;
     edge->layer = 0;
     memset(edge->layer_packets, 0, sizeof edge->layer_packets);
     bench_receive_stream_set_live_delay(sub->stream, &run->sampler.live[kind_of(sub->source)]);
     mark(edge);
-    choose_for_decoding(run, edge, sub->source);
+    bench_run_decoded_begin(run, edge, sub->source);
 }
 
 /* A freeze that lasts is told when its source pauses or somebody leaves: but only if something was sent that has not
@@ -276,7 +233,7 @@ static void close_freeze(struct bench_run_edge *edge, const struct bench_sent *s
 static void open_edge(struct bench_run *run, const struct bench_run_guest *publisher, enum bench_source source,
                       const struct bench_run_guest *receiver)
 {
-    struct bench_run_edge *edge = edge_of(run, publisher->seat, source, receiver->seat);
+    struct bench_run_edge *edge = bench_run_edge_of(run, publisher->seat, source, receiver->seat);
     if (edge == NULL || edge->account.state != BENCH_EDGE_CLOSED || !receiver->planned ||
         !publishes(run, publisher, source))
         return;
@@ -341,7 +298,7 @@ static void settle(struct bench_run *run, struct bench_run_edge *edge, bool susp
         tell_errors(run, edge, publisher, source, receiver);
     if (bench_edge_close(&edge->account, bench_run_is_video(source), &sent, exact ? NULL : &before, last, sum))
         tell_missing(run, publisher, source, receiver);
-    end_decoding(run, edge);
+    bench_run_decoded_end(run, edge);
     edge->stream = NULL;
 }
 
@@ -350,8 +307,8 @@ static void settle_all_of(struct bench_run *run, uint32_t seat, bool suspend, ui
     uint32_t people = run->scenario->people, first = seat / people * people;
     for (uint32_t other = first; other < first + people; other++)
         for (int source = 0; source < BENCH_SOURCES; source++) {
-            struct bench_run_edge *to = edge_of(run, seat, (enum bench_source)source, other);
-            struct bench_run_edge *from = edge_of(run, other, (enum bench_source)source, seat);
+            struct bench_run_edge *to = bench_run_edge_of(run, seat, (enum bench_source)source, other);
+            struct bench_run_edge *from = bench_run_edge_of(run, other, (enum bench_source)source, seat);
             if (to != NULL)
                 settle(run, to, suspend, false, now_us);
             if (from != NULL)
@@ -384,7 +341,7 @@ void bench_run_edges_source(struct bench_run *run, const struct bench_run_guest 
 {
     uint32_t people = run->scenario->people, first = guest->seat / people * people;
     for (uint32_t other = first; other < first + people; other++) {
-        struct bench_run_edge *edge = edge_of(run, guest->seat, source, other);
+        struct bench_run_edge *edge = bench_run_edge_of(run, guest->seat, source, other);
         if (on)
             open_edge(run, guest, source, &run->guests[other]);
         else if (edge != NULL)
@@ -530,7 +487,7 @@ void bench_run_edges_close_freezes(struct bench_run *run, uint32_t seat, enum be
     const struct bench_run_guest *publisher = &run->guests[seat];
     struct bench_sent sent = bench_run_sent(publisher, source);
     for (uint32_t other = first; other < first + people && !publisher->paused[source]; other++) {
-        struct bench_run_edge *edge = edge_of(run, seat, source, other);
+        struct bench_run_edge *edge = bench_run_edge_of(run, seat, source, other);
         if (edge != NULL && edge->account.state != BENCH_EDGE_CLOSED)
             close_freeze(edge, &sent, now_us);
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * run_internal.h - what the parts of a run share: run.c (phases and the loop), people.c (seats to persons), edges.c
- * (persons' streams to the account), sampler.c (a sample a second, what we cost ourselves).
+ * (persons' streams to the account), decoded.c (the sample that is truly decoded), sampler.c (a sample a second, what
+ * we cost ourselves).
  */
 #ifndef CONSILIUM_BENCH_RUN_RUN_INTERNAL_H
 #define CONSILIUM_BENCH_RUN_RUN_INTERNAL_H
@@ -16,6 +17,7 @@
 #define BENCH_RUN_EDGES_US   100000u /* edges are looked at */
 #define BENCH_RUN_SAMPLE_US  1000000u
 #define BENCH_RUN_CHATS_KEPT 1024u
+#define BENCH_DECODED_MAX    8u /* tracks of sound, and as many of pictures, that are decoded at a time */
 
 /* What receivers' streams and peer connections have counted; sums. */
 struct bench_run_counters {
@@ -49,7 +51,8 @@ struct bench_run_guest {
 struct bench_run_edge {
     struct bench_edge account;
     struct bench_receive_stream *stream;        /* NULL: none yet */
-    struct bench_decode_check *check;           /* truly decoded; NULL: not */
+    bool sample;                                /* its streams are truly decoded */
+    struct bench_decode_check *check;           /* by this; NULL: no stream, or not of the sample */
     unsigned layers, stamp_layer[BENCH_LAYERS]; /* that the publisher sends */
     uint64_t layer_packets[BENCH_LAYERS];
     unsigned layer; /* that arrives: its place in the publisher's `sends` */
@@ -102,7 +105,6 @@ struct bench_run {
     struct bench_run_edge *edges;
     struct bench_kind_result closed[BENCH_KINDS]; /* of edges that are over; delay: of all packets */
     struct bench_run_counters past;               /* of streams and persons that are over */
-    unsigned streams_begun[BENCH_KINDS];
 
     uint64_t chat_count;
     struct bench_run_chat chats[BENCH_RUN_CHATS_KEPT]; /* ring by number */
@@ -150,6 +152,20 @@ void bench_run_edges_on_sub(struct bench_run_guest *receiver, const struct bench
 /* Counters of a receiver's streams and connections. */
 void bench_run_count_person(const struct bench_person *person, struct bench_run_counters *sum);
 void bench_run_count(const struct bench_run *run, struct bench_run_counters *out);
+
+/* NULL: that seat publishes nothing, or not to this receiver. */
+struct bench_run_edge *bench_run_edge_of(struct bench_run *run, uint32_t publisher, enum bench_source source,
+                                         uint32_t receiver);
+
+/* ---- decoded.c ---- */
+
+/* One edge in `decode_every` of each source, at least one, at most BENCH_DECODED_MAX of sound and of pictures; spread
+ * over the receivers, and over who is received. The same plan gives the same ones. */
+void bench_run_decoded_choose(struct bench_run *run);
+/* The edge's stream begins: if it is one of the sample, it is decoded from here on. */
+void bench_run_decoded_begin(struct bench_run *run, struct bench_run_edge *edge, enum bench_source source);
+/* The stream ends: what its decoder saw goes to the result. */
+void bench_run_decoded_end(struct bench_run *run, struct bench_run_edge *edge);
 
 /* ---- people.c ---- */
 

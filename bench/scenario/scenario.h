@@ -44,7 +44,7 @@ struct bench_scenario {
     bool spread;      /**< packets of a frame spread over its interval instead of leaving in a burst */
     uint32_t turn_ms; /**< mean length of a turn */
     enum bench_transport_choice transport;
-    unsigned decode_every; /**< truly decode one received track in N; 0: none */
+    unsigned decode_every; /**< truly decode one received track in N, at most 8 of sound and 8 of pictures; 0: none */
     unsigned nice_every;   /**< one participant in N uses libnice's NiceAgent; 0: none */
     /* time */
     uint32_t ramp_ms; /**< people enter evenly over this; 0: 50 ms a person, see bench_scenario_ramp_ms() */

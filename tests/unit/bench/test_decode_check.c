@@ -2,8 +2,10 @@
 /* Decoding what was encoded: all is well with the whole loop and with jumps to key frames, and anything else is seen.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
+#include "bench/media/clip_internal.h"
 #include "bench/media/decode_check.h"
 #include "tests/support/test.h"
 
@@ -45,6 +47,7 @@ static void check_codec(int *t_failed, enum bench_codec codec)
     T_EQ(counters->undecodable, 0);
     T_EQ(counters->compared, 100);
     T_EQ(counters->wrong, 0);
+    T_EQ(counters->identical, 100);
     T_CHECK(counters->psnr_min_db > BENCH_PSNR_WRONG_DB);
     T_CHECK(counters->psnr_sum_db / 100 >= counters->psnr_min_db);
     T_CHECK(counters->psnr_sum_db / 100 < 60);
@@ -55,6 +58,7 @@ static void check_codec(int *t_failed, enum bench_codec codec)
     T_CHECK(bad >= 4);
     feed(check, 1, high, 60, 70);
     T_EQ(counters->wrong + counters->undecodable, bad);
+    uint64_t identical = counters->identical;
     /* A picture that is not the one it says it is. */
     bench_decode_check_on_frame(check, 1, 35, high->frames[0].data, high->frames[0].bytes);
     T_EQ(counters->wrong + counters->undecodable, bad + 1);
@@ -62,6 +66,7 @@ static void check_codec(int *t_failed, enum bench_codec codec)
     uint64_t wrong = counters->wrong;
     bench_decode_check_on_frame(check, 1, 0, low->frames[0].data, low->frames[0].bytes);
     T_EQ(counters->wrong, wrong + 1);
+    T_EQ(counters->identical, identical);
     T_EQ(counters->psnr_min_db, 0);
     bench_decode_check_destroy(check);
     bench_clip_destroy(low);
@@ -76,6 +81,57 @@ T_TEST(vp8)
 T_TEST(vp9)
 {
     T_CALL(check_codec(t_failed, BENCH_VP9));
+}
+
+/* What is known of a picture spares the measuring only where it is that very picture. */
+static void check_hash(int *t_failed, enum bench_codec codec)
+{
+    struct bench_clip *clip = make(codec, 162, 90); /* no multiple of 8 */
+    T_CHECK(clip != NULL);
+    const struct bench_clip *clips[] = {clip};
+    struct bench_decode_check *check;
+    T_EQ(bench_decode_check_create(&check, clips, 1), 0);
+    const struct bench_decode_counters *counters = bench_decode_check_counters(check);
+    feed(check, 0, clip, 0, 10);
+    T_EQ(counters->identical, 10);
+    double sum_db = counters->psnr_sum_db;
+    for (uint32_t i = 30; i < 40; i++) /* unknown pictures: measured, with the same outcome */
+        clip->frames[i].luma_hash ^= 1;
+    feed(check, 0, clip, 30, 40);
+    T_EQ(counters->identical, 10);
+    T_EQ(counters->compared, 20);
+    T_EQ(counters->wrong, 0);
+    T_CHECK(counters->psnr_sum_db > sum_db + 10 * BENCH_PSNR_WRONG_DB);
+    /* The old picture once more: the decoder shows frame 30, the sender says 31. */
+    bench_decode_check_on_frame(check, 0, 31, clip->frames[30].data, clip->frames[30].bytes);
+    T_EQ(counters->identical, 10);
+    T_EQ(counters->wrong, 1);
+    bench_decode_check_destroy(check);
+    bench_clip_destroy(clip);
+}
+
+T_TEST(known_pictures_only)
+{
+    T_CALL(check_hash(t_failed, BENCH_VP8));
+    T_CALL(check_hash(t_failed, BENCH_VP9));
+}
+
+T_TEST(a_hash_of_each_pixel)
+{
+    enum { WIDTH = 13, HEIGHT = 5, STRIDE = 16 };
+    uint8_t plane[STRIDE * HEIGHT];
+    for (size_t i = 0; i < sizeof plane; i++)
+        plane[i] = (uint8_t)(i * 7);
+    uint64_t hash = bench_picture_hash(plane, STRIDE, WIDTH, HEIGHT);
+    for (size_t i = 0; i < sizeof plane; i++)
+        for (unsigned bit = 0; bit < 8; bit++) {
+            plane[i] ^= (uint8_t)(1u << bit);
+            bool same = bench_picture_hash(plane, STRIDE, WIDTH, HEIGHT) == hash;
+            T_EQ(same, i % STRIDE >= WIDTH); /* what lies beside the picture does not count */
+            plane[i] ^= (uint8_t)(1u << bit);
+        }
+    memmove(plane, plane + STRIDE, STRIDE * (HEIGHT - 1)); /* a line further */
+    T_CHECK(bench_picture_hash(plane, STRIDE, WIDTH, HEIGHT) != hash);
 }
 
 T_TEST(what_no_decoder_takes)
@@ -131,4 +187,5 @@ T_TEST(opus)
     bench_clip_destroy(clip);
 }
 
-T_MAIN(T_CASE(vp8), T_CASE(vp9), T_CASE(what_no_decoder_takes), T_CASE(opus))
+T_MAIN(T_CASE(vp8), T_CASE(vp9), T_CASE(known_pictures_only), T_CASE(a_hash_of_each_pixel),
+       T_CASE(what_no_decoder_takes), T_CASE(opus))

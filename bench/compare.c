@@ -66,13 +66,15 @@ static struct bench_result *run_once(const struct bench_compare_config *config, 
 static int run_scenario(struct bench_compare *compare, const struct bench_compare_config *config,
                         const struct bench_scenario *scenario, struct bench_compare_scenario *out)
 {
-    unsigned rounds = config->rounds < BENCH_COMPARE_RUNS_MAX ? config->rounds : BENCH_COMPARE_RUNS_MAX;
-    struct bench_compare_run *runs = calloc((size_t)rounds * BENCH_SIDES, sizeof *runs);
+    unsigned rounds = config->rounds < BENCH_COMPARE_RUNS_MAX / 2 ? config->rounds : BENCH_COMPARE_RUNS_MAX / 2;
+    unsigned limit = rounds;
+    bool saturated = false;
+    struct bench_compare_run *runs = calloc((size_t)rounds * 2 * BENCH_SIDES, sizeof *runs);
     bench_compare_name(out->name, sizeof out->name, scenario);
     out->runs = runs;
     if (runs == NULL)
         return BASE_ERR_NOMEM;
-    for (unsigned i = 0; i < rounds * BENCH_SIDES && !stopped(config); i++) {
+    for (unsigned i = 0; i < limit * BENCH_SIDES && !stopped(config); i++) {
         enum bench_compare_side side = i % BENCH_SIDES;
         struct bench_result *result = run_once(config, side, scenario);
         if (result == NULL)
@@ -82,6 +84,12 @@ static int run_scenario(struct bench_compare *compare, const struct bench_compar
         if (result->target_version[0] != 0)
             snprintf(label, sizeof compare->report.labels[side], "%s", result->target_version);
         tell(config, compare, out, i / BENCH_SIDES, &runs[out->run_count - 1]);
+        saturated = saturated || result->generator_saturated;
+        if (side != BENCH_SIDES - 1)
+            continue;
+        if (saturated && limit < 2 * rounds) /* something else had the machine: this round is run again, for both */
+            limit++;
+        saturated = false;
     }
     return 0;
 }

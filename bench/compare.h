@@ -4,7 +4,8 @@
  * changes it for both.
  *
  * Each run has a server of its own and the same seed. A run that cannot take place stays in the report with its reason;
- * it does not count. The run itself is a function that is passed in.
+ * it does not count. A round in which the generator was the bottleneck stays too, and is run again for both servers, up
+ * to as many times as there are rounds. The run itself is a function that is passed in.
  */
 #ifndef CONSILIUM_BENCH_COMPARE_H
 #define CONSILIUM_BENCH_COMPARE_H
@@ -18,7 +19,7 @@
 struct bench_compare_config {
     const struct bench_comparison_item *items;
     size_t item_count;
-    unsigned rounds;
+    unsigned rounds; /**< at most BENCH_COMPARE_RUNS_MAX / 2 */
     const char *names[BENCH_SIDES]; /**< until a server tells its version: "consilium", "janus" */
     /** Runs and judges. Returns as bench_run(). */
     int (*run)(void *user, enum bench_compare_side side, const struct bench_scenario *scenario,

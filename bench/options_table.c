@@ -55,7 +55,7 @@ static const struct bench_flag flags[] = {
 
     {"against", BENCH_FLAG_TEXT, COMPARE, AT(against), 0, 0, 0, "NAME",
      "janus (default), or the path of another consilium"},
-    {"rounds", BENCH_FLAG_COUNT, COMPARE, AT(rounds), 0, 1, 100, "N", "runs of each server and scenario (3)"},
+    {"rounds", BENCH_FLAG_COUNT, COMPARE, AT(rounds), 0, 1, 16, "N", "runs of each server and scenario (3)"},
     {"scenario", BENCH_FLAG_SCENARIO, COMPARE, 0, 0, 0, 0, "TEXT", "\"rcp rooms=4 people=6\" (repeatable)"},
     {"set", BENCH_FLAG_SET, COMPARE, 0, 0, 0, 0, "NAME", "a set of scenarios: published (default), quick"},
     {"markdown", BENCH_FLAG_TEXT, COMPARE, AT(markdown), 0, 0, 0, "FILE",

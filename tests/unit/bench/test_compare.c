@@ -13,9 +13,10 @@
 struct play {
     char order[64]; /* "ABAB" */
     unsigned runs;
-    unsigned too_many; /* side B refuses rooms of more people than this; 0: none */
-    bool b_missing;    /* side B cannot be started */
-    bool saturated;    /* the generator always is */
+    unsigned too_many;     /* side B refuses rooms of more people than this; 0: none */
+    bool b_missing;        /* side B cannot be started */
+    bool saturated;        /* the generator always is */
+    unsigned saturated_at; /* in that run, from 1 */
     bool same_version;
     unsigned stop_at;
     volatile int stop;
@@ -42,7 +43,7 @@ static int play_run(void *user, enum bench_compare_side side, const struct bench
     result->measured_s = 10;
     result->kinds[BENCH_KIND_AUDIO].expected = result->kinds[BENCH_KIND_AUDIO].delivered = 1000;
     result->server_cpu_us = side == BENCH_SIDE_A ? 5000 : 20000;
-    result->generator_saturated = play->saturated;
+    result->generator_saturated = play->saturated || play->runs == play->saturated_at;
     if (play->runs == play->stop_at) {
         play->stop = 1;
         result->interrupted = true;
@@ -131,6 +132,19 @@ T_TEST(a_saturated_generator_is_no_result)
     struct play play = {.saturated = true};
     T_EQ(run(&play, 1), 0);
     T_EQ(bench_compare_exit(&compare), BENCH_EXIT_SATURATED);
+}
+
+T_TEST(a_round_that_does_not_count_is_run_again_for_both)
+{
+    struct play play = {.saturated_at = 2};
+    T_EQ(run(&play, 1), 0);
+    T_STR_EQ(play.order, "ABABABAB");
+    T_EQ(compare.report.scenarios[0].run_count, 4);
+    T_EQ(compare.report.scenarios[1].run_count, 2);
+    T_EQ(bench_compare_exit(&compare), BENCH_EXIT_OK);
+    play = (struct play){.saturated = true}; /* but not for ever */
+    T_EQ(run(&play, 2), 0);
+    T_EQ(compare.report.scenarios[0].run_count, 8);
 }
 
 T_TEST(ctrl_c_ends_it)
@@ -235,6 +249,7 @@ T_TEST(the_busiest_thread)
 }
 
 T_MAIN(T_CASE(takes_turns), T_CASE(says_how_it_was_made), T_CASE(what_a_server_cannot_run_keeps_its_reason),
-       T_CASE(a_server_that_is_not_there), T_CASE(a_saturated_generator_is_no_result), T_CASE(ctrl_c_ends_it),
+       T_CASE(a_server_that_is_not_there), T_CASE(a_saturated_generator_is_no_result),
+       T_CASE(a_round_that_does_not_count_is_run_again_for_both), T_CASE(ctrl_c_ends_it),
        T_CASE(two_builds_of_one_version_are_told_apart), T_CASE(a_report_is_whole_or_not_there),
        T_CASE(a_path_that_cannot_be_written_is_found_at_once), T_CASE(the_busiest_thread))

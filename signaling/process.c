@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -16,14 +17,15 @@ static uint64_t microseconds(struct timeval time)
 /* /proc/self/statm: all pages, then the resident ones. (getrusage() knows only their maximum.) */
 static uint64_t resident_bytes(void)
 {
-    unsigned long long all = 0, resident = 0;
+    char line[128] = "", *rest = line;
     FILE *file = fopen("/proc/self/statm", "re");
     if (!file)
         return 0;
-    if (fscanf(file, "%llu %llu", &all, &resident) != 2)
-        resident = 0;
+    if (!fgets(line, sizeof line, file))
+        line[0] = '\0';
     fclose(file);
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    (void)strtoull(line, &rest, 10);
+    return strtoull(rest, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static uint64_t open_fds(void)

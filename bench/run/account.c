@@ -141,7 +141,8 @@ unsigned bench_edge_poll(struct bench_edge *edge, uint64_t now_us, const struct 
     if (edge->state == BENCH_EDGE_READY && any) {
         stand_from_first(edge, now_us, sent, heard);
     } else if (edge->state == BENCH_EDGE_READY && now_us >= edge->ready_us + BENCH_GRACE_US) {
-        stand(edge, BENCH_EDGE_STANDING, now_us, sent);
+        const struct bench_sent ready = edge->ready; /* nothing came: nothing is forgiven */
+        stand(edge, BENCH_EDGE_STANDING, now_us, &ready);
         news |= BENCH_EDGE_MARK;
     } else if (stands(edge) && edge->simulcast) {
         look_at_layers(edge, sent, heard);
@@ -159,10 +160,11 @@ unsigned bench_edge_poll(struct bench_edge *edge, uint64_t now_us, const struct 
 
 bool bench_edge_measure(struct bench_edge *edge, uint64_t now_us, const struct bench_sent *sent)
 {
-    if (!stands(edge))
-        return false;
-    stand(edge, edge->state, now_us, sent);
-    return true;
+    if (edge->state == BENCH_EDGE_READY)
+        edge->ready = edge->mark = *sent;
+    else if (stands(edge))
+        stand(edge, edge->state, now_us, sent);
+    return edge->state == BENCH_EDGE_READY || stands(edge);
 }
 
 /* ---- sums ----------------------------------------------------------------------------------------------------- */

@@ -4,10 +4,10 @@
  *
  * An *edge* is one source of one publisher as one other person should get it. It is *open* as long as the plan has both
  * in the room and the source published. It is *ready* when both are really there; then there is a grace
- * (BENCH_GRACE_US) for the server to let the media flow: the edge *stands* from the first packet that arrives, or when
- * the grace is over. All packets that the publisher sends while it stands are expected. If an end cannot be there
- * although the plan says so, the edge stands without ever being ready. A run that ends within a grace is no excuse: see
- * bench_edge_overdue().
+ * (BENCH_GRACE_US) for the server to let the media flow: the edge *stands* from the first packet that arrives. If none
+ * does, the grace was in vain, and it stands from the moment at which it became ready. All packets that the publisher
+ * sends from then on are expected. If an end cannot be there although the plan says so, the edge stands without ever
+ * being ready. A run that ends within a grace is no excuse: see bench_edge_overdue().
  *
  * When somebody leaves, packets that were sent less than BENCH_IN_FLIGHT_US ago and have not arrived, nor any sent
  * after them, are not expected: nobody could have received them. At the end of a run sources stop first, and the

@@ -44,10 +44,18 @@ void liar_open_gate(void)
         close(fd);
 }
 
+static void remove_files(void)
+{
+    unlink(account_path);
+    if (gate_path[0] != 0)
+        unlink(gate_path);
+}
+
 /* In a process of its own: never returns. */
 static void become_case(const struct running *running)
 {
     int failed = 0;
+    atexit(remove_files); /* the first to be registered is the last to be called: after the server has ended */
     dup2(fileno(running->said), 1);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     snprintf(account_path, sizeof account_path, "/tmp/consilium-lie-XXXXXX");
@@ -68,9 +76,6 @@ static void become_case(const struct running *running)
         setenv("CONSILIUM_LIE", running->self->lie, 1);
     running->self->run(&failed, running->self);
     fflush(stdout);
-    unlink(account_path);
-    if (gate_path[0] != 0)
-        unlink(gate_path);
     exit(failed); /* servers left over end in atexit() */
 }
 

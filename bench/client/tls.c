@@ -87,6 +87,7 @@ static int make_context(struct bench_place *place, const char *ca_file, struct b
     SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
     /* a queue may move in memory between a refused write and its repetition */
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(context, 1); /* one system call a record, not one for its head and one for the rest */
     SSL_CTX_set_verify(context, place->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
     if (place->insecure)
         return 0;

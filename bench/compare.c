@@ -40,8 +40,8 @@ static void tell(const struct bench_compare_config *config, const struct bench_c
         snprintf(about, sizeof about, "%.2f us of server CPU per delivered packet", cost);
     else
         snprintf(about, sizeof about, "done; server CPU is not known");
-    snprintf(line, sizeof line, "%s, round %u of %u, %s: %s", scenario->name, round + 1, config->rounds,
-             compare->report.labels[run->side], about);
+    snprintf(line, sizeof line, "%s, round %u of %u%s, %s: %s", scenario->name, round + 1, config->rounds,
+             round >= config->rounds ? " (again)" : "", compare->report.labels[run->side], about);
     config->say(config->user, line);
 }
 

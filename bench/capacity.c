@@ -74,7 +74,9 @@ static void tell(const struct search *search, unsigned load, const struct bench_
     double server = bench_result_server_cores(result);
     if (server >= 0)
         snprintf(cores, sizeof cores, "; server %.2f cores", server);
-    int len = snprintf(line, sizeof line, "%u %s: ", load, search->out->report.unit);
+    const char *unit = search->out->report.unit;
+    size_t word = strcspn(unit, " ");
+    int len = snprintf(line, sizeof line, "%u %.*s%s: ", load, (int)(load == 1 ? word - 1 : word), unit, unit + word);
     size_t at = (size_t)len < sizeof line ? (size_t)len : 0;
     if (bench_result_passed(result))
         snprintf(line + at, sizeof line - at, "held%s", cores);
@@ -90,8 +92,8 @@ static void tell(const struct search *search, unsigned load, const struct bench_
         snprintf(line + at, sizeof line - at, "failed: %s is not known%s%s", broke->name, cores,
                  again ? "; once more" : "");
     else
-        snprintf(line + at, sizeof line - at, "failed: %s %.4g %s, limit %.4g%s%s", broke->name, broke->value,
-                 broke->unit, broke->limit, cores, again ? "; once more" : "");
+        snprintf(line + at, sizeof line - at, "failed: %s %.4g%s%s, limit %.4g%s%s", broke->name, broke->value,
+                 broke->unit[0] != 0 ? " " : "", broke->unit, broke->limit, cores, again ? "; once more" : "");
     search->config->say(search->config->user, line);
 }
 

@@ -229,6 +229,9 @@ static int set_flag(struct bench_options *options, const struct bench_flag *flag
 static int set_key(struct bench_options *options, const char *key, const char *value, char *error)
 {
     char reason[REASON_MAX] = "";
+    if (strcmp(key, "subscribers") == 0 && options->command != BENCH_COMMAND_COMPARE &&
+        options->scenario.kind != BENCH_SCENARIO_WEBINAR)
+        return fail(error, "--subscribers is for a webinar; --people says how many a room has");
     int err = bench_scenario_set(&options->scenario, key, value, reason); /* checks it for a comparison too */
     if (err != 0)
         return fail(error, "--%s", reason); /* it begins with the key */
@@ -247,7 +250,9 @@ static int set_key(struct bench_options *options, const char *key, const char *v
 
 static int unknown(const char *name, char *error)
 {
-    return fail(error, "there is no option --%s; the nearest is --%s", name, bench_flag_nearest(name));
+    const char *nearest = bench_flag_nearest(name);
+    return nearest != NULL ? fail(error, "there is no option --%s; the nearest is --%s", name, nearest)
+                           : fail(error, "there is no option --%s; --help lists them", name);
 }
 
 struct reader {
@@ -289,7 +294,7 @@ static int plain_words(int argc, char **argv, const char *words[3])
         if (strncmp(argv[i], "--", 2) == 0) {
             const struct bench_flag *flag = bench_flag_find(argv[i] + 2);
             bool alone = strchr(argv[i], '=') != NULL || (flag != NULL && flag->kind == BENCH_FLAG_SWITCH);
-            i += !alone;
+            i += !alone && i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0; /* or its value is missing */
             continue;
         }
         if (count < 3)
@@ -367,6 +372,8 @@ static int check_target(struct bench_options *options, char *error)
         return fail(error, "--url and --server: one of them, please");
     if (target->binary != NULL && target->pid != 0)
         return fail(error, "--pid is for a server that runs already (--url)");
+    if (target->binary != NULL && target->ca_file != NULL)
+        return fail(error, "--ca is for a server that runs already (--url); one that is started here is trusted");
     if (target->url != NULL && (target->server_cpu >= 0 || (target->extra != NULL && *target->extra != NULL)))
         return fail(error, "--server-cpu and arguments after -- are for a server that is started here (--server)");
     return 0;

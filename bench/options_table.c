@@ -120,7 +120,7 @@ const char *bench_flag_nearest(const char *name)
             best = key;
             least = distance(name, best);
         }
-    return best;
+    return least <= 1 + strlen(name) / 3 && least < strlen(name) ? best : NULL; /* others are no help */
 }
 
 /* ---- sets of scenarios ---------------------------------------------------------------------------------------- */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/session.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,6 +46,23 @@ void bench_session_close_target(struct bench_session *session)
     session->open = NULL;
 }
 
+/* What only this machine can tell of the options: whether there is such a core, such a process. */
+static int check_here(const struct bench_session *session, char *error)
+{
+    const int cores[2] = {session->target.server_cpu, session->options->cpu};
+    for (int i = 0; i < 2 && CPU_COUNT(&session->anywhere) != 0; i++)
+        if (cores[i] >= 0 && (cores[i] >= CPU_SETSIZE || !CPU_ISSET((size_t)cores[i], &session->anywhere))) {
+            snprintf(error, BENCH_TARGET_ERROR_MAX, "--%s %d: there is no such core here (the first one is 0)",
+                     i == 0 ? "server-cpu" : "cpu", cores[i]);
+            return BASE_ERR_INVALID;
+        }
+    if (session->target.pid > 0 && kill(session->target.pid, 0) != 0 && errno == ESRCH) {
+        snprintf(error, BENCH_TARGET_ERROR_MAX, "--pid %d: there is no such process", (int)session->target.pid);
+        return BASE_ERR_INVALID;
+    }
+    return 0;
+}
+
 static int open_target(struct bench_session *session, const struct bench_scenario *scenario, char *error)
 {
     bool ours = session->target.binary != NULL;
@@ -50,13 +70,16 @@ static int open_target(struct bench_session *session, const struct bench_scenari
         bench_session_close_target(session);
     if (session->open != NULL)
         return 0;
+    int err = check_here(session, error);
+    if (err != 0)
+        return err;
     unsigned people = scenario->rooms * scenario->people;
     if (!session->fresh && session->people_max > people)
         people = session->people_max;
     session->target.people_max = people;
     if (CPU_COUNT(&session->anywhere) != 0)
         (void)sched_setaffinity(0, sizeof session->anywhere, &session->anywhere);
-    int err = bench_target_open(&session->open, &session->target, error);
+    err = bench_target_open(&session->open, &session->target, error);
     if (err == BASE_ERR_INVALID && ours)
         err = BASE_ERR_IO; /* it cannot be started */
     if (err == 0)

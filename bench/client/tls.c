@@ -95,6 +95,8 @@ static int make_context(struct bench_place *place, const char *ca_file, struct b
     /* ca_file may be the server's own certificate, which is no authority */
     X509_STORE_set_flags(SSL_CTX_get_cert_store(context), X509_V_FLAG_PARTIAL_CHAIN);
     ERR_clear_error();
+    if (ca_file != NULL && access(ca_file, R_OK) != 0)
+        return bench_trouble_set(trouble, BENCH_FAILURE_CERTIFICATE, "%.100s: %s", ca_file, strerror(errno));
     if (ca_file != NULL && SSL_CTX_load_verify_file(context, ca_file) != 1) {
         ERR_clear_error();
         return bench_trouble_set(trouble, BENCH_FAILURE_CERTIFICATE, "%.100s: no certificates in this file", ca_file);

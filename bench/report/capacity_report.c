@@ -185,7 +185,8 @@ int bench_capacity_report_table(FILE *out, const struct bench_capacity_report *r
                 bench_report_word_text(bench_report_word(result)), result->people, level_of(result, "loss").s,
                 level_of(result, "delay-p99").s, level_of(result, "join-p99").s,
                 bench_text_number(bench_result_server_cores(result), 2, "").s,
-                bench_text_number(bench_result_generator_cores(result), 2, "").s, worst != NULL ? worst->name : "");
+                bench_text_number(bench_result_generator_cores(result), 2, "").s,
+                worst != NULL && !result->interrupted ? worst->name : "");
     }
     bench_capacity_sentence(report, sentence, sizeof sentence);
     fprintf(out, "\nserver, own: CPU in cores\n%s\n", sentence);

@@ -62,16 +62,19 @@ static void line_text(const struct bench_live *live, const struct bench_result *
 {
     static const struct bench_sample none = {.server_cpu = -1, .generator_cpu = -1};
     const struct bench_sample *now = so_far->sample_count > 0 ? &so_far->samples[so_far->sample_count - 1] : &none;
+    /* on a terminal before the figures: a narrow one cuts the end of the line */
+    static const char saturated[] = "  GENERATOR SATURATED";
     struct bench_text total = {""};
     if (isfinite(live->total_s) && live->total_s > 0)
         snprintf(total.s, sizeof total.s, "/%.0f", fmin(live->total_s, 1e9));
     struct bench_text delay =
         now->delay_p99_us > 0 ? bench_text_ms((double)now->delay_p99_us) : (struct bench_text){"-"};
-    snprintf(out, out_max, "%-9s %3.0f%s s  %u in  %s  loss %s  p99 %s  freezes %s  server %s  own %s%s", live->phase,
-             (double)now->at_us / 1e6, total.s, now->people, bench_text_rate((double)now->delivered_bps).s,
+    snprintf(out, out_max, "%-9s %3.0f%s s%s  %u in  %s  loss %s  p99 %s  freezes %s  server %s  own %s%s", live->phase,
+             (double)now->at_us / 1e6, total.s, so_far->generator_saturated && live->terminal ? saturated : "",
+             now->people, bench_text_rate((double)now->delivered_bps).s,
              bench_text_loss(live->expected, live->delivered).s, delay.s, bench_text_count(live->freezes).s,
              bench_text_number(now->server_cpu, 2, "").s, bench_text_number(now->generator_cpu, 2, "").s,
-             so_far->generator_saturated ? "  GENERATOR SATURATED" : "");
+             so_far->generator_saturated && !live->terminal ? saturated : "");
 }
 
 void bench_live_show(struct bench_live *live, const struct bench_result *so_far, const char *phase)

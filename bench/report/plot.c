@@ -61,6 +61,9 @@ static struct bench_text tick_text(double value, double step)
 {
     struct bench_text text;
     int decimals = step >= 1 ? 0 : (int)ceil(-log10(step) - 1e-9);
+    double shown = step * pow(10, decimals);
+    if (fabs(shown - round(shown)) > 1e-6) /* 0.25, 2.5: one digit more, or the text is another number */
+        decimals++;
     snprintf(text.s, sizeof text.s, "%.*f", decimals > 9 ? 9 : decimals, value);
     return text;
 }

@@ -134,7 +134,9 @@ void bench_report_sentence(const struct bench_result *result, char *out, size_t 
             why[0] != '\0' ? " (" : "", why, why[0] != '\0' ? ")" : "");
         break;
     case BENCH_WORD_INTERRUPTED:
-        add(&line, "Interrupted%s%s%s: the figures are of %.0f s only and prove nothing",
+        /* an end that nobody here asked for is a finding about the server */
+        add(&line, "%s%s%s%s: the figures are of %.0f s only and prove nothing",
+            result->ended[0] == '\0' || strncmp(result->ended, "stopped", 7) == 0 ? "Interrupted" : "Ended early",
             result->ended[0] != '\0' ? " (" : "", result->ended, result->ended[0] != '\0' ? ")" : "",
             result->measured_s);
         break;

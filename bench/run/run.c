@@ -316,7 +316,10 @@ static void loop(struct bench_run *run)
 static int refused(struct bench_run *run, char *error)
 {
     snprintf(error, BENCH_TARGET_ERROR_MAX, "nobody could enter: %.220s",
-             run->first_why[0] != 0 ? run->first_why : "no answer in 20 s");
+             strstr(run->first_why, "open_rooms_off") != NULL
+                 ? "the server has no open rooms; start it with open-rooms, or give --tickets"
+             : run->first_why[0] != 0 ? run->first_why
+                                      : "no answer in 20 s");
     switch (run->first_failure) {
     case BENCH_FAILURE_CERTIFICATE:
         return BASE_ERR_CRYPTO;

@@ -68,6 +68,7 @@ struct bench_run_chat {
 /* Sums at the end of the last second. */
 struct bench_run_sampler {
     uint64_t next_us, began_us;
+    uint64_t media_us;                           /* since when the next sample counts media */
     struct bench_kind_result kinds[BENCH_KINDS]; /* delay is not used */
     struct bench_run_counters counters;
     unsigned failed;

@@ -16,6 +16,7 @@ void bench_run_sampler_start(struct bench_run *run, uint64_t now_us)
     struct bench_target_reading reading = {0};
     bench_target_read(run->config->target, &reading);
     sampler->began_us = now_us;
+    sampler->media_us = now_us;
     sampler->next_us = now_us + BENCH_RUN_SAMPLE_US;
     sampler->own_cpu_us = bench_crowd_cpu_us();
     sampler->has_server_cpu = reading.has_cpu;
@@ -81,8 +82,8 @@ void bench_run_sampler_measure(struct bench_run *run, uint64_t now_us)
 {
     struct bench_run_sampler *sampler = &run->sampler;
     struct bench_target_reading reading = {0};
-    (void)now_us;
     bench_target_read(run->config->target, &reading);
+    sampler->media_us = now_us;
     sampler->measure_own_cpu_us = bench_crowd_cpu_us();
     sampler->measure_server_cpu_us = reading.cpu_us;
     sampler->measure_server_drops = reading.socket_drops;
@@ -134,9 +135,17 @@ static uint64_t grown(uint64_t now, uint64_t before)
     return now > before ? now - before : 0;
 }
 
-static void sample_media(struct bench_run *run, struct bench_sample *sample)
+static uint64_t rate(uint64_t bytes, uint64_t over_us)
+{
+    return over_us != 0 ? (uint64_t)(8e6 * (double)bytes / (double)over_us) : 0;
+}
+
+/* The account begins anew within a second (the measured part has its own beginning): rates are of what is left of it.
+ */
+static void sample_media(struct bench_run *run, struct bench_sample *sample, uint64_t now_us)
 {
     struct bench_run_sampler *sampler = &run->sampler;
+    uint64_t over_us = now_us - sampler->media_us, bytes = 0, layer_bytes[BENCH_LAYERS] = {0};
     struct bench_kind_result kinds[BENCH_KINDS];
     struct bench_histogram delay = {0};
     bench_run_edges_sum(run, kinds);
@@ -145,12 +154,16 @@ static void sample_media(struct bench_run *run, struct bench_sample *sample)
         sample->expected += grown(now->expected, before->expected);
         sample->delivered += grown(now->delivered, before->delivered);
         sample->repaired += grown(now->repaired, before->repaired);
-        sample->delivered_bps += 8 * grown(now->bytes, before->bytes);
+        bytes += grown(now->bytes, before->bytes);
         sample->freezes += grown(now->freezes, before->freezes);
         for (int layer = 0; layer < BENCH_LAYERS && kind == BENCH_KIND_CAMERA; layer++)
-            sample->layer_bps[layer] += 8 * grown(now->layer_bytes[layer], before->layer_bytes[layer]);
+            layer_bytes[layer] += grown(now->layer_bytes[layer], before->layer_bytes[layer]);
         bench_histogram_merge(&delay, &sampler->live[kind]);
     }
+    sample->delivered_bps = rate(bytes, over_us);
+    for (int layer = 0; layer < BENCH_LAYERS; layer++)
+        sample->layer_bps[layer] = rate(layer_bytes[layer], over_us);
+    sampler->media_us = now_us;
     sample->delay_p50_us = bench_histogram_quantile(&delay, 0.5);
     sample->delay_p99_us = bench_histogram_quantile(&delay, 0.99);
     memcpy(sampler->kinds, kinds, sizeof kinds);
@@ -216,7 +229,7 @@ bool bench_run_sampler_poll(struct bench_run *run, uint64_t now_us)
     sample->nacks = grown(counters.nacks, sampler->counters.nacks);
     sample->keyframe_requests = grown(counters.keyframe_requests, sampler->counters.keyframe_requests);
     sample->join_p99_us = bench_histogram_quantile(&sampler->join, 0.99);
-    sample_media(run, sample);
+    sample_media(run, sample, now_us);
     settle_late(run->result);
     sample_costs(run, sample, seconds);
     if (run->measuring)

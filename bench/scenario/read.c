@@ -107,6 +107,10 @@ int bench_scenario_read(struct bench_scenario *scenario, const char *path,
         snprintf(error, BENCH_SCENARIO_ERROR_MAX, "%.100s: cannot be read", path);
         err = BASE_ERR_IO;
     }
+    if (err == 0 && reader.settings == 0) {
+        snprintf(error, BENCH_SCENARIO_ERROR_MAX, "%.100s: no setting in it; the first is scenario = ...", path);
+        err = BASE_ERR_INVALID;
+    }
     fclose(file);
     return err != 0 && err != BASE_ERR_IO ? BASE_ERR_INVALID : err;
 }

@@ -51,7 +51,8 @@ static int find(struct bench_target *target, char *error)
 {
     struct bench_trouble trouble = {.failure = BENCH_FAILURE_NONE};
     if (target->config.url == NULL || bench_url_parse(&target->url, target->config.url) != 0)
-        return bench_target_error(error, BASE_ERR_INVALID, "not the address of a server: %s",
+        return bench_target_error(error, BASE_ERR_INVALID,
+                                  "not the address of a server: %s; it is https://HOST:PORT with nothing behind",
                                   target->config.url != NULL ? target->config.url : "(none)");
     int err = look_up(target, &trouble);
     if (err == 0)
@@ -71,7 +72,7 @@ static int wait_for(struct bench_target *target, char *error)
         struct bench_trouble trouble = {.failure = BENCH_FAILURE_NONE};
         if (!bench_process_alive(&target->process)) {
             bench_process_last_words(&target->process, last, sizeof last);
-            return bench_target_error(error, BASE_ERR_IO, "%s ended at once: %s", name, last);
+            return bench_target_error(error, BASE_ERR_IO, "%s ended at once%s%s", name, last[0] != 0 ? ": " : "", last);
         }
         /* The place needs the certificate, which the server may be about to make. */
         if (target->place == NULL && look_up(target, &trouble) != 0)

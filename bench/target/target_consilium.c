@@ -87,7 +87,7 @@ int bench_consilium_start(struct bench_target *target, char *error)
         add(&arguments, *word);
     int err = bench_process_start(&target->process, arguments.words, config->server_cpu);
     if (err == BASE_ERR_NOT_FOUND)
-        return bench_target_error(error, BASE_ERR_INVALID, "no such program: %s", config->binary);
+        return bench_target_error(error, BASE_ERR_INVALID, "no program that can be started: %s", config->binary);
     return err == 0 ? 0 : bench_target_error(error, err, "%s cannot be started", config->binary);
 }
 

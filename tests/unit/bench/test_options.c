@@ -96,6 +96,18 @@ T_TEST(unknown_options_name_the_nearest)
                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1"),
          BASE_ERR_INVALID);
     T_CHECK(strstr(error, "there is no option") != NULL);
+    T_EQ(parse("rcp --server b --frob 1"), BASE_ERR_INVALID);
+    T_STR_EQ(error, "there is no option --frob; --help lists them"); /* none is near */
+}
+
+T_TEST(what_is_of_no_use_is_refused)
+{
+    T_EQ(parse("rcp --rooms --server b"), BASE_ERR_INVALID);
+    T_STR_EQ(error, "--rooms needs a value");
+    T_EQ(parse("rcp --server b --ca c.pem"), BASE_ERR_INVALID);
+    T_EQ(parse("rcp --url https://a --ca c.pem"), 0);
+    T_EQ(parse("rcp --server b --subscribers 4"), BASE_ERR_INVALID);
+    T_EQ(parse("webinar --server b --subscribers 4"), 0);
 }
 
 T_TEST(commands_are_checked)
@@ -334,8 +346,8 @@ T_TEST(the_manual_names_every_option)
 }
 
 T_MAIN(T_CASE(a_plain_run), T_CASE(each_kind_has_its_defaults), T_CASE(a_server_must_be_named_once),
-       T_CASE(unknown_options_name_the_nearest), T_CASE(commands_are_checked), T_CASE(values_are_checked),
-       T_CASE(limits), T_CASE(arguments_for_the_server), T_CASE(a_file_and_the_line_over_it),
-       T_CASE(mistakes_in_a_file_have_a_line), T_CASE(capacity_has_short_steps), T_CASE(the_published_comparison),
-       T_CASE(comparisons_of_ones_own), T_CASE(two_reports_need_two_places), T_CASE(help_names_everything),
-       T_CASE(the_manual_names_every_option))
+       T_CASE(unknown_options_name_the_nearest), T_CASE(what_is_of_no_use_is_refused), T_CASE(commands_are_checked),
+       T_CASE(values_are_checked), T_CASE(limits), T_CASE(arguments_for_the_server),
+       T_CASE(a_file_and_the_line_over_it), T_CASE(mistakes_in_a_file_have_a_line), T_CASE(capacity_has_short_steps),
+       T_CASE(the_published_comparison), T_CASE(comparisons_of_ones_own), T_CASE(two_reports_need_two_places),
+       T_CASE(help_names_everything), T_CASE(the_manual_names_every_option))

@@ -84,6 +84,9 @@ T_TEST(the_sentence_tells_how_it_ended)
     result.interrupted = true;
     bench_report_sentence(&result, text, sizeof text);
     T_EQ(strncmp(text, "Interrupted", 11), 0);
+    snprintf(result.ended, sizeof result.ended, "the server has ended");
+    bench_report_sentence(&result, text, sizeof text);
+    T_EQ(strncmp(text, "Ended early (the server has ended)", 34), 0);
     bench_report_sentence(&result, text, 10);
     T_EQ(strlen(text), 9);
 }

@@ -282,6 +282,7 @@ T_TEST(errors_in_a_file_name_the_line)
         {"scenario = rcp\nrooms 3\n", ":2: \"rooms 3\" is not `key = value`"},
         {"= 3\n", ":1: \"= 3\" is not `key = value`"},
         {"max-loss = wrong\n", ":1: no such loss"},
+        {"# nothing\n", ": no setting in it; the first is scenario = ..."},
     };
     char limit[16];
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {

@@ -53,10 +53,10 @@ void bench_machine_raise(struct bench_machine_buffers *out, uint32_t bytes)
         long now = read_limit(buffer_limits[i]);
         if (now >= (long)bytes)
             continue;
-        if (now >= 0 && write_limit(buffer_limits[i], (long)bytes)) {
-            out->before[i] = now;
+        out->before[i] = now; /* first: a signal may come in between */
+        if (now >= 0 && write_limit(buffer_limits[i], (long)bytes))
             continue;
-        }
+        out->before[i] = -1;
         size_t at = strlen(out->note);
         snprintf(out->note + at, sizeof out->note - at, "%snet.core.%s is %ld and cannot be raised to %" PRIu32,
                  at != 0 ? "; " : "", buffer_limits[i] + sizeof LIMITS - 1, now, bytes);

@@ -19,7 +19,7 @@
 #include "bench/target/process.h"
 
 static volatile int stop;
-static struct bench_machine_buffers buffers = {.before = {-1, -1}};
+static struct bench_machine_buffers buffers = {.before = {-1, -1, -1, -1}};
 
 static char scratch[32]; /* the folder in which servers get theirs; "": none */
 

@@ -247,6 +247,7 @@ static void fail_media(struct bench_person *who)
 
 static void too_late(struct bench_person *who)
 {
+    bool connecting = who->state == BENCH_PERSON_CONNECTING;
     who->limit_us = 0;
     if (who->leaving)
         who->state = BENCH_PERSON_LEFT;
@@ -259,8 +260,8 @@ static void too_late(struct bench_person *who)
     else if (who->state == BENCH_PERSON_CONNECTING)
         fail(who, BENCH_FAILURE_TIMEOUT, "no answer to ",
              who->request != NULL ? "the request for a ticket" : "the WebSocket's opening");
-    bench_request_destroy(who->request);
-    who->request = NULL;
+    if (connecting)
+        bench_person_cut(who); /* the socket would open after all, and who has failed would come in */
 }
 
 void bench_person_poll_entering(struct bench_person *who, uint64_t now_us)

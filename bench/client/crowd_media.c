@@ -102,11 +102,8 @@ void bench_person_poll_line(struct bench_person *who, uint64_t now_us)
 uint64_t bench_person_network_lost(const struct bench_person *who)
 {
     uint64_t lost = 0;
-    for (int way = 0; way < 2 && who->line != NULL; way++) {
-        const struct bench_network_counters *counters =
-            bench_network_line_counters(who->line, (enum bench_network_way)way);
-        lost += counters->lost + counters->overflowed;
-    }
+    for (int way = 0; way < 2 && who->line != NULL; way++)
+        lost += bench_network_line_counters(who->line, (enum bench_network_way)way)->media;
     return lost;
 }
 

@@ -109,6 +109,12 @@ static bool pass_limit(struct direction *it, uint64_t now_us, bool tcp, size_t l
     return true;
 }
 
+/* RFC 7983 and RFC 5761: 2 in the upper bits, and a second octet that is no RTCP type. */
+static bool is_rtp(const uint8_t *data, size_t len)
+{
+    return len >= 2 && data[0] >> 6 == 2 && (data[1] < 192 || data[1] > 223);
+}
+
 void bench_network_line_send(struct bench_network_line *line, uint64_t now_us, enum bench_network_way way, bool tcp,
                              void *tag, const uint8_t *data, size_t len)
 {
@@ -122,10 +128,9 @@ void bench_network_line_send(struct bench_network_line *line, uint64_t now_us, e
     struct packet *packet = passes && (tcp || !lost) ? malloc(sizeof *packet + len) : NULL;
     if (lost)
         it->counters.lost++;
-    if (lost && !tcp)
-        return;
     if (packet == NULL) {
-        it->counters.overflowed++;
+        it->counters.overflowed += tcp || !lost;
+        it->counters.media += is_rtp(data, len);
         return;
     }
     arrival_us += it->config.delay_us + jitter_us + (lost ? line->round_trip_us : 0);

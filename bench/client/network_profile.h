@@ -47,6 +47,7 @@ struct bench_network_counters {
     uint64_t packets;    /**< handed to the line */
     uint64_t lost;       /**< of those, by `loss`; over TCP: delayed by it */
     uint64_t overflowed; /**< the queue before the rate limit was full (or there was no memory) */
+    uint64_t media; /**< of lost and overflowed: RTP packets that never arrive; not what TCP repairs, nor RTCP, STUN */
 };
 
 struct bench_network_line;

@@ -192,6 +192,7 @@ static void flush_udp(struct bench_sockets *sockets, struct bench_socket *socket
                 continue;
             }
             sockets->counters.send_failures++;
+            sockets->counters.dropped_out += errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM;
             sent++;
             continue;
         }

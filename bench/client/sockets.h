@@ -34,6 +34,7 @@ struct bench_sockets_counters {
     uint64_t datagrams_in, datagrams_out, receives, sends;
     uint64_t send_failures; /**< datagrams that could not leave: our own buffers were full, or an ICMP error */
     uint64_t dropped_in;    /**< datagrams that our own sockets had no room for: not the server's loss */
+    uint64_t dropped_out;   /**< of send_failures: UDP that this machine did not take; likewise */
     /** How long what arrived had waited in the kernel, us: the oldest of each receive call. */
     struct bench_histogram wait;
 };

@@ -83,6 +83,7 @@ static json_t *kind(const struct bench_kind_result *from)
                   "freeze_longest_us", count(from->freeze_longest_us), "bytes_delivered", count(from->bytes),
                   "layer_bytes", layers(from->layer_bytes), "delay", histogram(&from->delay));
     json_object_update(object, rest);
+    json_object_set_new(object, "watched_us", count(from->watched_us));
     json_object_set_new(object, "worst_track_loss_share", share_lost(from->worst_expected, from->worst_delivered));
     json_decref(rest);
     return object;

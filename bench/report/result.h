@@ -42,7 +42,8 @@ struct bench_kind_result {
     uint64_t frames_expected, frames; /**< video: sent, and shown (decodable in order) */
     uint64_t freezes, freeze_us;      /**< video: libwebrtc's rule; audio: gaps over 100 ms in speech */
     uint64_t freeze_longest_us;
-    uint64_t bytes;                     /**< of payload delivered */
+    uint64_t watched_us; /**< sum over the tracks that came: how long each was looked at; 0: all of the measured part */
+    uint64_t bytes;      /**< of payload delivered */
     uint64_t layer_bytes[BENCH_LAYERS]; /**< simulcast: delivered, lowest layer first */
     struct bench_histogram delay;       /**< one-way, publisher's send call to arrival in our kernel */
 };
@@ -98,7 +99,7 @@ struct bench_result {
     struct bench_histogram chat_delay;
     struct bench_kind_result kinds[BENCH_KINDS];
     uint64_t nacks, keyframe_requests, auth_failures, unknown_packets, protocol_problems;
-    uint64_t network_lost; /**< taken by the network profile, both ways */
+    uint64_t network_lost; /**< RTP packets taken by the network profile, both ways */
 
     /* the sample that was truly decoded */
     unsigned decoded_tracks;
@@ -115,7 +116,7 @@ struct bench_result {
     uint64_t server_socket_drops; /**< datagrams the server's own sockets dropped */
     uint64_t generator_cpu_us;
     struct bench_histogram generator_late; /**< how late our loop did what was due */
-    uint64_t generator_socket_drops;       /**< datagrams our own sockets had no room for */
+    uint64_t generator_socket_drops;       /**< datagrams our own sockets had no room for, in or out */
     bool generator_saturated;              /**< then the figures are about us, and do not count */
     char generator_why[BENCH_RESULT_TEXT];
 

@@ -134,7 +134,10 @@ static struct finding find_interruptions(const struct bench_result *result, enum
             continue;
         if (kind->tracks_missing >= kind->tracks)
             return (struct finding){false, 0};
-        double minutes = (double)(kind->tracks - kind->tracks_missing) * result->measured_s / 60;
+        /* One that was there for a while only (a turn at the screen, a short stay) had only that while. */
+        double minutes = kind->watched_us != 0
+                             ? (double)kind->watched_us / 60e6
+                             : (double)(kind->tracks - kind->tracks_missing) * result->measured_s / 60;
         found.value = fmax(found.value, (double)kind->freezes / minutes);
     }
     return found;

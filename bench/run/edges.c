@@ -265,6 +265,14 @@ static void tell_errors(struct bench_run *run, const struct bench_run_edge *edge
                       publisher->number, errors);
 }
 
+/* How long the edge was looked at in the measured part. */
+static uint64_t watched_us(const struct bench_run *run, const struct bench_run_edge *edge, uint64_t end_us)
+{
+    uint64_t from_us = edge->account.standing_us > run->measure_us ? edge->account.standing_us : run->measure_us;
+    bool stands = edge->account.state == BENCH_EDGE_STANDING || edge->account.state == BENCH_EDGE_HOPELESS;
+    return stands && run->measure_us != 0 && end_us > from_us ? end_us - from_us : 0;
+}
+
 /* suspend: it will be ready again soon. exact: all had its time to arrive. */
 static void settle(struct bench_run *run, struct bench_run_edge *edge, bool suspend, bool exact, uint64_t now_us)
 {
@@ -290,7 +298,9 @@ static void settle(struct bench_run *run, struct bench_run_edge *edge, bool susp
     }
     end_gone(edge, bench_run_is_video(source), &sent, end_us);
     const struct bench_heard *last = heard_of(edge, &heard);
+    uint64_t watched = watched_us(run, edge, end_us);
     if (suspend) {
+        sum->watched_us += watched;
         bench_edge_suspend(&edge->account, &sent, exact ? NULL : &before, last, sum);
         return;
     }
@@ -298,6 +308,8 @@ static void settle(struct bench_run *run, struct bench_run_edge *edge, bool susp
         tell_errors(run, edge, publisher, source, receiver);
     if (bench_edge_close(&edge->account, bench_run_is_video(source), &sent, exact ? NULL : &before, last, sum))
         tell_missing(run, publisher, source, receiver);
+    else
+        sum->watched_us += watched;
     bench_run_decoded_end(run, edge);
     edge->stream = NULL;
 }

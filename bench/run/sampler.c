@@ -27,7 +27,8 @@ void bench_run_sampler_start(struct bench_run *run, uint64_t now_us)
 
 static uint64_t own_drops(const struct bench_run *run)
 {
-    return bench_sockets_counters(run->crowd->sockets)->dropped_in;
+    const struct bench_sockets_counters *counters = bench_sockets_counters(run->crowd->sockets);
+    return counters->dropped_in + counters->dropped_out;
 }
 
 static void judge_generator(struct bench_run *run, uint64_t now_us)
@@ -40,7 +41,7 @@ static void judge_generator(struct bench_run *run, uint64_t now_us)
     const char *why = NULL;
     if (result->generator_socket_drops != 0)
         snprintf(result->generator_why, sizeof result->generator_why,
-                 "its own sockets had no room for %llu datagrams (raise net.core.rmem_max)",
+                 "its own sockets had no room for %llu datagrams (raise net.core.rmem_max and wmem_max)",
                  (unsigned long long)result->generator_socket_drops);
     else if (late_us > LATE_LIMIT_US)
         snprintf(result->generator_why, sizeof result->generator_why,
@@ -103,19 +104,26 @@ void bench_run_sampler_measure(struct bench_run *run, uint64_t now_us)
     forget_second(run);
 }
 
+static uint64_t grown(uint64_t now, uint64_t before)
+{
+    return now > before ? now - before : 0;
+}
+
 static void read_costs(struct bench_run *run)
 {
     struct bench_result *result = run->result;
     const struct bench_run_sampler *sampler = &run->sampler;
     struct bench_target_reading reading = {0};
     bench_target_read(run->config->target, &reading);
-    result->has_server_cpu = result->has_server_cpu && reading.has_cpu;
-    result->server_cpu_us = reading.cpu_us - sampler->measure_server_cpu_us;
+    /* One that has started again meanwhile, or is gone: nobody knows. */
+    result->has_server_cpu =
+        result->has_server_cpu && reading.has_cpu && reading.cpu_us >= sampler->measure_server_cpu_us;
+    result->server_cpu_us = result->has_server_cpu ? reading.cpu_us - sampler->measure_server_cpu_us : 0;
     result->server_threads = reading.threads;
     result->server_memory_end_bytes = reading.memory_bytes;
     if (reading.memory_bytes > result->server_memory_peak_bytes)
         result->server_memory_peak_bytes = reading.memory_bytes;
-    result->server_socket_drops = reading.socket_drops - sampler->measure_server_drops;
+    result->server_socket_drops = grown(reading.socket_drops, sampler->measure_server_drops);
     result->generator_cpu_us = bench_crowd_cpu_us() - sampler->measure_own_cpu_us;
     result->generator_socket_drops = own_drops(run) - sampler->measure_own_drops;
 }
@@ -129,11 +137,6 @@ void bench_run_sampler_end(struct bench_run *run, uint64_t now_us)
 }
 
 /* ---- a second --------------------------------------------------------------------------------------------------- */
-
-static uint64_t grown(uint64_t now, uint64_t before)
-{
-    return now > before ? now - before : 0;
-}
 
 static uint64_t rate(uint64_t bytes, uint64_t over_us)
 {

@@ -192,6 +192,8 @@ void bench_target_read(struct bench_target *target, struct bench_target_reading 
     struct bench_process_use use;
     if (bench_process_read(bench_target_pid(target), true, &use) != 0) {
         *out = target->scraped;
+        if (base_clock_us() - target->scraped_us > BENCH_TARGET_STALE_US) /* its CPU would stand still */
+            memset(out, 0, sizeof *out);
         return;
     }
     *out = (struct bench_target_reading){.has_cpu = true,
@@ -223,6 +225,7 @@ static void on_metrics(void *user, int status, const char *body, const struct be
 {
     struct bench_target *target = user;
     (void)trouble;
+    target->scraped_us = base_clock_us();
     if (status == 200)
         bench_metrics_read(body, &target->scraped);
     else

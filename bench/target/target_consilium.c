@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "bench/target/target_internal.h"
 
@@ -110,6 +111,7 @@ int bench_consilium_ask(struct bench_target *target, struct bench_trouble *troub
         found += sizeof metric - 1;
         snprintf(target->version, sizeof target->version, "consilium %.*s", (int)strcspn(found, "\"\n"), found);
         bench_metrics_read(answer, &target->scraped);
+        target->scraped_us = base_clock_us();
     }
     return 0;
 }

@@ -10,6 +10,7 @@
 #include "bench/target/target.h"
 
 #define BENCH_TARGET_START_US 20000000u
+#define BENCH_TARGET_STALE_US 3000000u /* /metrics is asked for once a second: older says nothing of now */
 
 struct bench_target {
     struct bench_target_config config;
@@ -22,6 +23,7 @@ struct bench_target {
     /* of /metrics */
     struct bench_request *request;
     struct bench_target_reading scraped;
+    uint64_t scraped_us; /* when */
 };
 
 /** One line for people; returns err. */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "bench/client/crowd_internal.h"
 #include "tests/integration/call.h"
 #include "tests/support/test.h"
 
@@ -287,6 +288,24 @@ T_TEST(media_that_a_firewall_eats)
     T_EQ(call_end(&call), 0);
 }
 
+/* The time is over, and then the server answers after all. */
+T_TEST(who_came_too_late_stays_outside)
+{
+    struct bench_person *who;
+    struct bench_person_config config = somebody(4);
+    T_CHECK(call_start(&call, 1, NULL));
+    T_EQ(bench_person_start(&who, call.crowd, &config), 0);
+    for (int turn = 0; who->ws == NULL && turn < 5000; turn++)
+        bench_crowd_run(call.crowd, base_clock_us() + 1000, NULL, NULL);
+    T_CHECK(who->ws != NULL);
+    T_EQ(who->state, BENCH_PERSON_CONNECTING);
+    bench_person_poll_entering(who, who->limit_us);
+    T_EQ(who->failure, BENCH_FAILURE_TIMEOUT);
+    bench_crowd_run(call.crowd, base_clock_us() + 500000, NULL, NULL);
+    T_EQ(who->state, BENCH_PERSON_FAILED);
+    T_EQ(call_end(&call), 0);
+}
+
 T_TEST(too_few_descriptors_are_our_own_fault)
 {
     struct rlimit before, few;
@@ -313,4 +332,5 @@ T_TEST(too_few_descriptors_are_our_own_fault)
 T_MAIN(T_CASE(the_certificate_is_checked), T_CASE(a_silent_server_is_a_timeout),
        T_CASE(many_at_once_between_the_media_of_others), T_CASE(leaving_politely),
        T_CASE(dropped_and_back_with_new_paths), T_CASE(a_network_in_between), T_CASE(a_person_with_a_nice_agent),
-       T_CASE(media_that_a_firewall_eats), T_CASE(too_few_descriptors_are_our_own_fault))
+       T_CASE(media_that_a_firewall_eats), T_CASE(who_came_too_late_stays_outside),
+       T_CASE(too_few_descriptors_are_our_own_fault))

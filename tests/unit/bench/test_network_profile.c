@@ -265,6 +265,23 @@ T_TEST(tcp_loses_nothing_but_time)
     T_CHECK(late > 900); /* those behind wait too */
     T_EQ(bench_network_line_counters(line, UP)->overflowed, 0);
     T_CHECK(bench_network_line_counters(line, UP)->lost > 60);
+    T_EQ(bench_network_line_counters(line, UP)->media, 0); /* nothing that a server could be excused for */
+    bench_network_line_destroy(line);
+}
+
+/* What a server is excused for: packets of media, not reports about them, nor what TCP brings later. */
+T_TEST(lost_media_are_counted_apart)
+{
+    static const uint8_t rtp[] = {0x90, 0xE0, 0, 1}, report[] = {0x80, 201, 0, 1}, check[] = {0, 1, 0, 0};
+    struct bench_network_line *line = make("loss=100%", 5);
+    bench_network_line_send(line, 1000, DOWN, false, NULL, report, sizeof report);
+    bench_network_line_send(line, 1000, DOWN, false, NULL, check, sizeof check);
+    bench_network_line_send(line, 1000, DOWN, true, NULL, rtp, sizeof rtp);
+    T_EQ(bench_network_line_counters(line, DOWN)->lost, 3);
+    T_EQ(bench_network_line_counters(line, DOWN)->media, 0);
+    bench_network_line_send(line, 1000, DOWN, false, NULL, rtp, sizeof rtp);
+    T_EQ(bench_network_line_counters(line, DOWN)->media, 1);
+    T_EQ(bench_network_line_counters(line, DOWN)->overflowed, 0);
     bench_network_line_destroy(line);
 }
 
@@ -308,4 +325,5 @@ T_TEST(an_empty_packet_is_one)
 
 T_MAIN(T_CASE(names_and_changes), T_CASE(nonsense_is_refused_with_a_reason), T_CASE(loss_and_its_runs_are_as_said),
        T_CASE(the_same_seed_loses_the_same), T_CASE(delay_jitter_and_order), T_CASE(a_rate_limit_limits),
-       T_CASE(tcp_loses_nothing_but_time), T_CASE(a_closed_socket_is_forgotten), T_CASE(an_empty_packet_is_one))
+       T_CASE(tcp_loses_nothing_but_time), T_CASE(lost_media_are_counted_apart), T_CASE(a_closed_socket_is_forgotten),
+       T_CASE(an_empty_packet_is_one))

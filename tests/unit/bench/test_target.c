@@ -106,6 +106,19 @@ T_TEST(wrong_configurations_are_one_line)
     T_CHECK(bench_raise_descriptors() > 0);
 }
 
+/* A server that no longer answers /metrics: its CPU has not stopped. */
+T_TEST(old_readings_say_nothing)
+{
+    struct bench_target_reading reading;
+    struct bench_target target = {.scraped = {.has_cpu = true, .has_memory = true, .cpu_us = 5},
+                                  .scraped_us = base_clock_us()};
+    bench_target_read(&target, &reading);
+    T_CHECK(reading.has_cpu && reading.cpu_us == 5);
+    target.scraped_us -= BENCH_TARGET_STALE_US + 1;
+    bench_target_read(&target, &reading);
+    T_CHECK(!reading.has_cpu && !reading.has_memory);
+}
+
 T_MAIN(T_CASE(metrics_by_their_standard_names), T_CASE(a_process_is_started_read_and_ended_with_its_folder),
        T_CASE(a_program_that_is_not_there_or_ends_at_once), T_CASE(drops_of_its_sockets_are_counted),
-       T_CASE(wrong_configurations_are_one_line))
+       T_CASE(wrong_configurations_are_one_line), T_CASE(old_readings_say_nothing))

@@ -132,6 +132,10 @@ T_TEST(a_level_fails_just_beyond_its_limit)
     result.kinds[BENCH_KIND_AUDIO].freezes = 265;
     T_CHECK(!judge() && verdict("freezes")->ok && !verdict("audio-gaps")->ok);
     fresh();
+    result.kinds[BENCH_KIND_CAMERA].freezes = 100; /* of 264 tracks again, but each was there for 10 s only */
+    result.kinds[BENCH_KIND_CAMERA].watched_us = UINT64_C(2640000000);
+    T_CHECK(!judge() && !verdict("freezes")->ok && near(verdict("freezes")->value, 100.0 / 44));
+    fresh();
     result.failed_joins = 1;
     T_CHECK(!judge() && !verdict("failed-joins")->ok);
     fresh();

@@ -141,6 +141,20 @@ static const struct bench_result *told(const struct bench_compare_scenario *scen
     return NULL;
 }
 
+/* What all runs of a side negotiated; "not known" if nobody was ever inside. */
+static const char *srtp_of(const struct bench_compare_report *report, enum bench_compare_side side)
+{
+    const char *name = NULL;
+    for (size_t i = 0; i < report->scenario_count; i++)
+        for (size_t k = 0; k < report->scenarios[i].run_count; k++) {
+            const struct bench_compare_run *run = &report->scenarios[i].runs[k];
+            if (run->side != side || run->result->srtp[0] == 0)
+                continue;
+            name = name == NULL || strcmp(name, run->result->srtp) == 0 ? run->result->srtp : "mixed";
+        }
+    return name != NULL ? name : "not known";
+}
+
 int bench_compare_circumstances(FILE *out, const struct bench_compare_report *report, bool markdown)
 {
     const char *point = markdown ? "- " : "", *code = markdown ? "`" : "";
@@ -154,6 +168,7 @@ int bench_compare_circumstances(FILE *out, const struct bench_compare_report *re
         fprintf(out, "%sstarted: %s\n%smachine: %s\n%sversions: %s\n%sseed: %llu, measured part %.0f s\n", point,
                 first->started, point, first->machine, point, first->versions, point, (unsigned long long)first->seed,
                 first->measured_s);
+    fprintf(out, "%sSRTP: A %s, B %s\n", point, srtp_of(report, BENCH_SIDE_A), srtp_of(report, BENCH_SIDE_B));
     for (size_t i = 0; i < report->scenario_count; i++) {
         const struct bench_result *result = told(&report->scenarios[i]);
         if (result != NULL)

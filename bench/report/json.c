@@ -121,6 +121,7 @@ static json_t *run(const struct bench_result *result)
                              "interrupted", json_boolean(result->interrupted), "ended", bench_json_text(result->ended),
                              "measured_s", bench_json_real(true, result->measured_s));
     json_object_update(object, rest);
+    json_object_set_new(object, "srtp", bench_json_text(result->srtp));
     json_decref(rest);
     return object;
 }

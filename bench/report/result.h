@@ -83,6 +83,7 @@ struct bench_result {
     char versions[BENCH_RESULT_TEXT]; /**< consilium-bench, OpenSSL, libvpx, libopus, libnice */
     char started[32];                 /**< UTC, ISO-8601 */
     char network[128];                /**< profile as text; "none" */
+    char srtp[48];                    /**< what was negotiated: "AEAD_AES_128_GCM"; "mixed"; "": nobody was inside */
     uint64_t seed;
     unsigned rooms, people, publishers;
 

@@ -413,10 +413,25 @@ static void lose_place(struct bench_run_guest *guest, uint64_t now_us)
 
 /* ---- looking ---------------------------------------------------------------------------------------------------- */
 
+/* One more for the report: servers that were compared must have done the same cryptography. */
+static void note_srtp(struct bench_result *result, const struct bench_participant *participant)
+{
+    for (int pc = 0; pc < 2; pc++) {
+        if (bench_peer_state(participant->peers[pc]) != BENCH_PEER_CONNECTED)
+            continue;
+        const char *name = bench_peer_profile(participant->peers[pc]) == SFU_SRTP_AEAD_AES_128_GCM
+                               ? "AEAD_AES_128_GCM"
+                               : "AES128_CM_HMAC_SHA1_80";
+        bool other = result->srtp[0] != 0 && strcmp(result->srtp, name) != 0;
+        snprintf(result->srtp, sizeof result->srtp, "%s", other ? "mixed" : name);
+    }
+}
+
 static void on_connected(struct bench_run_guest *guest)
 {
     struct bench_run *run = guest->run;
     const struct bench_person *person = guest->person;
+    note_srtp(run->result, person->participant);
     guest->connected = true;
     guest->connected_us = person->connected_us;
     if (guest->again) {

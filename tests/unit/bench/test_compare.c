@@ -35,6 +35,9 @@ static int play_run(void *user, enum bench_compare_side side, const struct bench
              side == BENCH_SIDE_A || play->same_version ? "consilium 0.1.0" : "janus 1.1.2");
     snprintf(result->description, sizeof result->description, "%u rooms of %u", scenario->rooms, scenario->people);
     snprintf(result->machine, sizeof result->machine, "a played machine");
+    snprintf(result->srtp, sizeof result->srtp, "%s",
+             side == BENCH_SIDE_A || scenario->kind == BENCH_SCENARIO_WEBINAR ? "AEAD_AES_128_GCM"
+                                                                              : "AES128_CM_HMAC_SHA1_80");
     if (side == BENCH_SIDE_B && play->too_many != 0 && scenario->people > play->too_many) {
         snprintf(error, BENCH_OPTIONS_ERROR_MAX, "janus: the room is full");
         return BASE_ERR_NOT_ALLOWED;
@@ -101,6 +104,7 @@ T_TEST(says_how_it_was_made)
     fclose(file);
     T_CHECK(strstr(text, "- command: `consilium-bench compare`\n") != NULL);
     T_CHECK(strstr(text, "- machine: a played machine\n") != NULL);
+    T_CHECK(strstr(text, "- SRTP: A AEAD_AES_128_GCM, B mixed\n") != NULL);
     T_CHECK(strstr(text, "- webinar 1 to 200: 1 rooms of 201\n") != NULL);
 }
 

@@ -19,7 +19,7 @@
 struct bench_compare_config {
     const struct bench_comparison_item *items;
     size_t item_count;
-    unsigned rounds; /**< at most BENCH_COMPARE_RUNS_MAX / 2 */
+    unsigned rounds;                /**< at most BENCH_COMPARE_RUNS_MAX / 2 */
     const char *names[BENCH_SIDES]; /**< until a server tells its version: "consilium", "janus" */
     /** Runs and judges. Returns as bench_run(). */
     int (*run)(void *user, enum bench_compare_side side, const struct bench_scenario *scenario,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/client/https.h"
 
+#include <assert.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,6 +169,7 @@ static void on_ready(struct sfu_loop_source *source, uint32_t events)
 
 /* ---- starting ------------------------------------------------------------------------------------------------- */
 
+/* *out is NULL unless it returns 0. */
 static int make(struct bench_request **out, const struct bench_request_config *config, struct bench_trouble *trouble)
 {
     *out = NULL;
@@ -205,6 +207,7 @@ int bench_request_start(struct bench_request **out, const struct bench_request_c
     if (err != 0)
         return err;
     struct bench_request *request = *out;
+    assert(request != NULL);
     request->source = (struct sfu_loop_source){.fd = request->tls.fd, .on_ready = on_ready};
     request->watched = wants(request);
     if (sfu_loop_add(config->loop, &request->source, request->watched) == 0)
@@ -238,6 +241,7 @@ int bench_https_to(const struct bench_place *place, const char *method, const ch
     int err = make(&request, &config, trouble);
     if (err != 0)
         return err;
+    assert(request != NULL);
     uint64_t until_us = base_clock_us() + BENCH_HTTPS_LIMIT_US;
     bool in_time = true;
     while (in_time && !advance(request))

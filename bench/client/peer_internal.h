@@ -33,7 +33,7 @@ struct bench_peer {
     struct bench_receive_stream **receives;
     unsigned receive_count, receive_capacity;
     uint64_t receives_due_us; /* not later than the earliest deadline of a receive stream */
-    struct base_map by_ssrc; /* SSRC, RTX SSRC -> receive stream */
+    struct base_map by_ssrc;  /* SSRC, RTX SSRC -> receive stream */
     struct sfu_twcc_recorder *twcc;
     uint64_t next_rtcp_us;
 };

@@ -15,7 +15,7 @@
 
 #define WINDOW_VIDEO  1024u
 #define WINDOW_AUDIO  256u
-#define WINDOW_MAX    65536u / 4
+#define WINDOW_MAX    (65536u / 4)
 #define MISSING_VIDEO 256u
 #define MISSING_AUDIO 64u
 

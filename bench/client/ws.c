@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/client/ws.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -334,6 +335,7 @@ static void on_ready(struct sfu_loop_source *source, uint32_t events)
     drain(ws);
 }
 
+/* *out is NULL unless it returns 0. */
 static int make(struct bench_ws **out, const struct bench_ws_config *config, struct bench_trouble *trouble)
 {
     *out = NULL;
@@ -362,11 +364,13 @@ static int make(struct bench_ws **out, const struct bench_ws_config *config, str
         bench_ws_destroy(ws);
         return err;
     }
+    assert(ws != NULL);
     ws->source = (struct sfu_loop_source){.fd = ws->tls.fd, .on_ready = on_ready};
     *out = ws;
     return 0;
 }
 
+/* Failing, it destroys *out, which is NULL then. */
 static int start_watching(struct bench_ws **out, uint32_t events, struct bench_trouble *trouble)
 {
     struct bench_ws *ws = *out;
@@ -381,7 +385,10 @@ static int start_watching(struct bench_ws **out, uint32_t events, struct bench_t
 int bench_ws_start(struct bench_ws **out, const struct bench_ws_config *config, struct bench_trouble *trouble)
 {
     int err = make(out, config, trouble);
-    return err != 0 ? err : start_watching(out, opening_wants(*out), trouble);
+    if (err != 0)
+        return err;
+    assert(*out != NULL);
+    return start_watching(out, opening_wants(*out), trouble);
 }
 
 int bench_ws_open(struct bench_ws **out, const struct bench_ws_config *config)
@@ -390,6 +397,7 @@ int bench_ws_open(struct bench_ws **out, const struct bench_ws_config *config)
     if (err != 0)
         return err;
     struct bench_ws *ws = *out;
+    assert(ws != NULL);
     uint64_t until_us = base_clock_us() + BENCH_HTTPS_LIMIT_US;
     while ((err = advance(ws)) == BENCH_TLS_AGAIN)
         if (!bench_tls_wait(&ws->tls, opening_wants(ws), until_us)) {
@@ -403,7 +411,7 @@ int bench_ws_open(struct bench_ws **out, const struct bench_ws_config *config)
     }
     ws->open = true;
     err = start_watching(out, EPOLLIN, NULL);
-    if (err == 0 && ws->in_used != 0)
+    if (*out != NULL && ws->in_used != 0)
         parse(ws);
     return err;
 }

@@ -260,14 +260,13 @@ static int encode_screen(struct encoder *encoder)
 
 int bench_clip_encode_vpx(struct bench_clip *clip, struct bench_clip_writer *writer)
 {
-    struct encoder encoder = {.clip = clip, .writer = writer};
-    encoder.i420 = malloc((size_t)clip->config.width * clip->config.height * 3 / 2);
-    if (encoder.i420 == NULL)
+    uint8_t *i420 = malloc((size_t)clip->config.width * clip->config.height * 3 / 2);
+    if (i420 == NULL)
         return BASE_ERR_NOMEM;
+    struct encoder encoder = {.clip = clip, .writer = writer, .i420 = i420};
     int err = BASE_ERR_STATE;
-    if (vpx_img_wrap(&encoder.image, VPX_IMG_FMT_I420, clip->config.width, clip->config.height, 1, encoder.i420) !=
-        NULL)
+    if (vpx_img_wrap(&encoder.image, VPX_IMG_FMT_I420, clip->config.width, clip->config.height, 1, i420) != NULL)
         err = is_screen(&encoder) ? encode_screen(&encoder) : encode_camera(&encoder);
-    free(encoder.i420);
+    free(i420);
     return err;
 }

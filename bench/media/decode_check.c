@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/media/decode_check.h"
 
+#include <assert.h>
 #include <math.h>
 #include <opus.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ static int open_decoder(struct bench_decode_check *check)
         size_t picture = (size_t)check->clips[i]->config.width * check->clips[i]->config.height * 3 / 2;
         bytes = picture > bytes ? picture : bytes;
     }
+    assert(bytes != 0); /* bench_clip_create() makes no empty picture */
     check->i420 = malloc(bytes);
     vpx_codec_iface_t *iface = first->config.codec == BENCH_VP9 ? vpx_codec_vp9_dx() : vpx_codec_vp8_dx();
     const vpx_codec_dec_cfg_t config = {.threads = 1};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Synthetic pictures, in integers only: somebody before a bookshelf, with the noise of a camera; pages of text and
  * tables with a mouse pointer. Sizes are shares of the picture's, so that all layers of a source show the same. */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -218,6 +219,7 @@ static void draw_screen(const struct canvas *c, const struct bench_clip_config *
 uint32_t bench_screen_richness(const struct bench_clip_config *config)
 {
     uint64_t pixels = (uint64_t)config->width * config->height;
+    assert(pixels != 0);
     uint64_t percent = (uint64_t)config->bitrate_bps * BENCH_KEY_FRAME_SECONDS * 110 / pixels;
     if (config->codec == BENCH_VP9)
         percent = percent * 3 / 2; /* it needs fewer bits for the same */

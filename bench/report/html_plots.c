@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/report/html_plots.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -166,6 +167,7 @@ static bool all_zero(const struct bench_plot *plot, size_t series)
 static void fill(struct bench_plot *plot, const struct bench_result *result, const struct curve *curves, size_t count)
 {
     size_t each = samples_a_point(result);
+    assert(count != 0);
     plot->x_name = "since the run began";
     plot->x_unit = "s";
     plot->axis = BENCH_AXIS_TIME;
@@ -190,7 +192,7 @@ static void fill(struct bench_plot *plot, const struct bench_result *result, con
             plot->series_count++;
     }
     if (plot->series_count == 0)
-        plot->series_count = 1;
+        plot->series_count = 1; /* nothing came at all: the last one's, at zero */
 }
 
 static double limit_of(const struct bench_result *result, const char *name)

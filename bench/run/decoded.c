@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* decoded.c - the sample that is truly decoded: which edges, said by the plan alone, and what their decoders saw. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "bench/run/run_internal.h"
@@ -41,15 +42,17 @@ static uint32_t heard_by(const struct bench_run *run, const bool *has, uint32_t 
     return count;
 }
 
-/* Takes the `turn`-th of a receiver's edges (modulo their number) that is not taken yet. */
+/* Takes the `turn`-th of a receiver's edges (modulo their number, which is not 0) that is not taken yet. */
 static void take(struct bench_run *run, const bool *has, enum bench_source source, uint32_t receiver, uint32_t turn)
 {
-    uint32_t first = receiver - receiver % run->scenario->people;
-    uint32_t skip = turn % heard_by(run, has, receiver);
-    for (uint32_t i = 0; i < 2 * run->publishers; i++) {
-        uint32_t publisher = first + i % run->publishers;
+    uint32_t first = receiver - receiver % run->scenario->people, publishers = run->publishers;
+    uint32_t heard = heard_by(run, has, receiver);
+    assert(publishers != 0 && heard != 0);
+    uint32_t skip = turn % heard;
+    for (uint32_t i = 0; i < 2 * publishers; i++) {
+        uint32_t publisher = first + i % publishers;
         struct bench_run_edge *edge = bench_run_edge_of(run, publisher, source, receiver);
-        if (edge == NULL || !has[publisher] || (i < run->publishers && skip != 0 && skip-- != 0) || edge->sample)
+        if (edge == NULL || !has[publisher] || (i < publishers && skip != 0 && skip-- != 0) || edge->sample)
             continue;
         edge->sample = true;
         return;

@@ -130,7 +130,12 @@ static int read_tickets(struct bench_run *run, char *error)
     if (file == NULL)
         return no_ticket(run, error, strerror(errno));
     run->tickets = calloc(capacity, sizeof *run->tickets);
-    while (run->tickets != NULL && fgets(line, sizeof line, file) != NULL) {
+    if (run->tickets == NULL) {
+        fclose(file);
+        (void)no_ticket(run, error, "no memory");
+        return BASE_ERR_NOMEM;
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
         line[strcspn(line, " \t\r\n#")] = 0;
         if (line[0] == 0)
             continue;

@@ -6,6 +6,7 @@
  * of somebody who is outside. Each kind of event draws from a generator of its own: more chat does not change who
  * speaks when.
  */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,11 +129,13 @@ static void stay(struct maker *maker, uint32_t seat, uint64_t from_us)
 /* The stay on this seat at that time with `margin_us` since its beginning, or NULL. */
 static struct stay *stay_at(const struct maker *maker, uint32_t seat, uint64_t at_us, uint64_t margin_us)
 {
-    for (size_t i = maker->newest[seat]; i != 0; i = maker->stays[i - 1].before)
+    for (size_t i = maker->newest[seat]; i != 0; i = maker->stays[i - 1].before) {
+        assert(maker->stays != NULL); /* stay() made what newest[] names */
         if (maker->stays[i - 1].from_us <= at_us) {
             struct stay *found = &maker->stays[i - 1];
             return found->from_us + margin_us <= at_us && found->to_us > at_us ? found : NULL;
         }
+    }
     return NULL;
 }
 

@@ -2,6 +2,7 @@
 #include "bench/target/process.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -84,6 +85,7 @@ static bool is_program(const char *name)
 int bench_process_start(struct bench_process *process, const char *const *argv, int cpu)
 {
     size_t used = 0;
+    assert(argv[0] != NULL);
     process->command[0] = 0;
     for (const char *const *word = argv; *word != NULL && used < sizeof process->command; word++)
         used += (size_t)snprintf(process->command + used, sizeof process->command - used, "%s%s",

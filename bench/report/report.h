@@ -19,9 +19,10 @@ struct bench_thresholds {
     double loss;        /**< share of expected packets that never arrived, less what the network profile took */
     double worst_track; /**< the same of the one track that lost most */
     double delay_p99_ms;
-    double join_p99_ms, first_picture_p99_ms;
+    double join_p99_ms, first_sound_p99_ms, first_picture_p99_ms;
     double freezes;        /**< a minute and video track */
     double audio_gaps;     /**< a minute and audio track */
+    double frozen;         /**< share of the time that the worst kind stood still */
     double missing_tracks; /**< number */
     double failed_joins;   /**< number */
     double errors;         /**< number: bench_result_errors() */
@@ -30,8 +31,8 @@ struct bench_thresholds {
 };
 
 /** What is asked when nobody says otherwise: nothing missing, nothing wrong, everybody in, loss <= 0.1 % (of what the
- * network profile let through) and <= 10 % of any one track, delay p99 <= 150 ms, join and first picture p99 <= 3 s,
- * freezes and audio gaps <= 1 a minute and track.
+ * network profile let through) and <= 10 % of any one track, delay p99 <= 150 ms, join, first sound and first
+ * picture p99 <= 3 s, freezes and audio gaps <= 1 a minute and track and <= 1 % of the time.
  */
 extern const struct bench_thresholds bench_thresholds_default;
 

@@ -15,9 +15,12 @@ const struct bench_thresholds bench_thresholds_default = {
     .worst_track = 0.1,
     .delay_p99_ms = 150,
     .join_p99_ms = 3000,
-    .first_picture_p99_ms = 3000, /* before its first packet nothing of a track is expected: so that must come soon */
+    /* before its first packet nothing of a track is expected: so that must come soon */
+    .first_sound_p99_ms = 3000,
+    .first_picture_p99_ms = 3000,
     .freezes = 1,
     .audio_gaps = 1,
+    .frozen = 0.01,
     .missing_tracks = 0,
     .failed_joins = 0,
     .errors = 0,
@@ -116,12 +119,28 @@ static struct finding find_join(const struct bench_result *result)
     return p99_ms(&result->join);
 }
 
+static struct finding find_first_sound(const struct bench_result *result)
+{
+    if (result->kinds[BENCH_KIND_AUDIO].tracks == 0 && tracks_of(result) != 0)
+        return (struct finding){true, 0}; /* there are no sounds */
+    return p99_ms(&result->first_audio);
+}
+
 static struct finding find_first_picture(const struct bench_result *result)
 {
     uint64_t sounds = result->kinds[BENCH_KIND_AUDIO].tracks;
     if (sounds != 0 && sounds == tracks_of(result))
         return (struct finding){true, 0}; /* there are no pictures */
     return p99_ms(&result->first_picture);
+}
+
+/** How long its tracks were there, all together. One that was there for a while only (a turn at the screen, a short
+ * stay) had only that while. */
+static double watched_us(const struct bench_result *result, const struct bench_kind_result *kind)
+{
+    if (kind->watched_us != 0)
+        return (double)kind->watched_us;
+    return (double)(kind->tracks - kind->tracks_missing) * result->measured_s * 1e6;
 }
 
 /** Interruptions a minute and track of the worst of the kinds. A missing track is no track without interruptions. */
@@ -134,11 +153,7 @@ static struct finding find_interruptions(const struct bench_result *result, enum
             continue;
         if (kind->tracks_missing >= kind->tracks)
             return (struct finding){false, 0};
-        /* One that was there for a while only (a turn at the screen, a short stay) had only that while. */
-        double minutes = kind->watched_us != 0
-                             ? (double)kind->watched_us / 60e6
-                             : (double)(kind->tracks - kind->tracks_missing) * result->measured_s / 60;
-        found.value = fmax(found.value, (double)kind->freezes / minutes);
+        found.value = fmax(found.value, (double)kind->freezes / (watched_us(result, kind) / 60e6));
     }
     return found;
 }
@@ -151,6 +166,21 @@ static struct finding find_freezes(const struct bench_result *result)
 static struct finding find_audio_gaps(const struct bench_result *result)
 {
     return find_interruptions(result, BENCH_KIND_AUDIO, BENCH_KIND_AUDIO);
+}
+
+/** Percent of the time that the worst kind stood still: one freeze of a minute is only one freeze. */
+static struct finding find_frozen(const struct bench_result *result)
+{
+    struct finding found = {false, 0};
+    for (unsigned i = 0; i < BENCH_KINDS; i++) {
+        const struct bench_kind_result *kind = &result->kinds[i];
+        double us = kind->tracks > kind->tracks_missing ? watched_us(result, kind) : 0;
+        if (us <= 0)
+            continue;
+        found.known = true;
+        found.value = fmax(found.value, 100 * (double)kind->freeze_us / us);
+    }
+    return found;
 }
 
 static struct finding find_missing(const struct bench_result *result)
@@ -189,9 +219,11 @@ static const struct level levels[] = {
     {"worst-track", AT(worst_track), UNIT_SHARE, "%", false, find_worst_track},
     {"delay-p99", AT(delay_p99_ms), UNIT_TIME, "ms", false, find_delay},
     {"join-p99", AT(join_p99_ms), UNIT_TIME, "ms", false, find_join},
+    {"first-sound-p99", AT(first_sound_p99_ms), UNIT_TIME, "ms", false, find_first_sound},
     {"first-picture-p99", AT(first_picture_p99_ms), UNIT_TIME, "ms", false, find_first_picture},
     {"freezes", AT(freezes), UNIT_RATE, "/min", false, find_freezes},
     {"audio-gaps", AT(audio_gaps), UNIT_RATE, "/min", false, find_audio_gaps},
+    {"frozen", AT(frozen), UNIT_SHARE, "%", false, find_frozen},
     {"psnr", AT(psnr_db), UNIT_DB, "dB", true, find_psnr},
     {"cpu", AT(server_cpu), UNIT_CORES, "cores", false, find_cpu},
 };

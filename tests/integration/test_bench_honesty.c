@@ -74,6 +74,7 @@ static void meet(int *t_failed, const struct liar_case *self)
     bench_target_close(target);
     struct bench_thresholds levels = bench_thresholds_default;
     levels.delay_p99_ms = levels.join_p99_ms = levels.first_picture_p99_ms = levels.audio_gaps = -1;
+    levels.first_sound_p99_ms = levels.frozen = -1;
     levels.loss = 0;
     (void)bench_thresholds_judge(&levels, &result);
     result.generator_saturated = false; /* of no interest here */

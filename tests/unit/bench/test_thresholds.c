@@ -47,12 +47,12 @@ T_TEST(values_and_units)
 {
     struct bench_thresholds all = bench_thresholds_default;
     static const char *const texts[] = {
-        "loss=0.5%",   "worst-track=3%", "delay-p99=200ms",  "join-p99=2s",    "first-picture-p99=1.5s",
-        "freezes=0.5", "audio-gaps=.25", "missing-tracks=3", "failed-joins=2", "errors=7",
-        "psnr=30dB",   "cpu=1.5"};
+        "loss=0.5%",   "worst-track=3%", "delay-p99=200ms",       "join-p99=2s",    "first-picture-p99=1.5s",
+        "freezes=0.5", "audio-gaps=.25", "missing-tracks=3",      "failed-joins=2", "errors=7",
+        "psnr=30dB",   "cpu=1.5",        "first-sound-p99=900ms", "frozen=2%"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         T_EQ(parse(&all, texts[i]), 0);
-    T_CHECK(near(all.worst_track, 0.03));
+    T_CHECK(near(all.worst_track, 0.03) && near(all.first_sound_p99_ms, 900) && near(all.frozen, 0.02));
     T_CHECK(near(all.loss, 0.005) && near(all.delay_p99_ms, 200) && near(all.join_p99_ms, 2000));
     T_CHECK(near(all.first_picture_p99_ms, 1500) && near(all.freezes, 0.5) && near(all.audio_gaps, 0.25));
     T_CHECK(near(all.missing_tracks, 3) && near(all.failed_joins, 2) && near(all.errors, 7));
@@ -295,9 +295,33 @@ T_TEST(pictures_that_come_late_or_never)
     T_CHECK(verdict("first-picture-p99")->ok);
 }
 
-T_MAIN(T_CASE(values_and_units), T_CASE(nonsense_is_refused_and_changes_nothing),
-       T_CASE(every_name_is_known_and_judged), T_CASE(a_good_run_passes), T_CASE(a_level_fails_just_beyond_its_limit),
-       T_CASE(each_error_fails), T_CASE(a_missing_track_fails_and_is_no_lower_average),
-       T_CASE(the_worst_kind_is_judged), T_CASE(what_the_network_took_is_not_the_servers_fault),
-       T_CASE(what_cannot_be_told_has_failed), T_CASE(what_does_not_count_never_passes),
-       T_CASE(one_bad_track_among_many_good_ones), T_CASE(pictures_that_come_late_or_never))
+T_TEST(sound_that_comes_late)
+{
+    fresh();
+    T_CHECK(judge());
+    memset(&result.first_audio, 0, sizeof result.first_audio);
+    T_CHECK(!judge() && !verdict("first-sound-p99")->known);
+    for (int i = 0; i < 100; i++)
+        bench_histogram_add(&result.first_audio, 4900000);
+    T_CHECK(!judge() && verdict("first-sound-p99")->known && !verdict("first-sound-p99")->ok);
+}
+
+T_TEST(one_freeze_of_nearly_a_minute)
+{
+    fresh();
+    struct bench_kind_result *camera = &result.kinds[BENCH_KIND_CAMERA];
+    camera->freezes = 1;
+    camera->watched_us = 60000000;
+    camera->freeze_us = camera->freeze_longest_us = 50000000;
+    T_CHECK(!judge() && verdict("freezes")->ok && !verdict("frozen")->ok);
+    camera->freeze_us = 400000;
+    T_CHECK(judge());
+}
+
+T_MAIN(T_CASE(sound_that_comes_late), T_CASE(one_freeze_of_nearly_a_minute), T_CASE(values_and_units),
+       T_CASE(nonsense_is_refused_and_changes_nothing), T_CASE(every_name_is_known_and_judged),
+       T_CASE(a_good_run_passes), T_CASE(a_level_fails_just_beyond_its_limit), T_CASE(each_error_fails),
+       T_CASE(a_missing_track_fails_and_is_no_lower_average), T_CASE(the_worst_kind_is_judged),
+       T_CASE(what_the_network_took_is_not_the_servers_fault), T_CASE(what_cannot_be_told_has_failed),
+       T_CASE(what_does_not_count_never_passes), T_CASE(one_bad_track_among_many_good_ones),
+       T_CASE(pictures_that_come_late_or_never))

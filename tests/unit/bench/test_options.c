@@ -13,8 +13,8 @@ static char error[BENCH_OPTIONS_ERROR_MAX];
 /* Parses a line: words are separated by one blank, '_' in a word stands for a blank. */
 static int parse(const char *line)
 {
-    static char words[1024];
-    char *argv[64], *rest = words;
+    static char words[1024], *argv[64]; /* the options point into both */
+    char *rest = words;
     int argc = 0;
     bench_options_clear(&options);
     snprintf(words, sizeof words, "consilium-bench %s", line);

@@ -47,6 +47,7 @@ static int play_run(void *user, const struct bench_scenario *scenario, struct be
     for (int i = 0; i < 100; i++) {
         bench_histogram_add(&audio->delay, 3000);
         bench_histogram_add(&result->join, 50000);
+        bench_histogram_add(&result->first_audio, 60000);
     }
     if (play->generator != 0 && load > play->generator) {
         result->generator_saturated = true;

@@ -201,9 +201,13 @@ static void library_log(int level, const char *line)
         base_log_debug("libwebsockets", "message=\"%s\"", text);
 }
 
+/* libwebsockets calls what is due before it waits, not after: a timer that ran out between its setting and the wait
+   (a deadline that had passed already, a thread that was not scheduled in time) would be gone, and the wait without an
+   end. So it ends the wait that follows. */
 static void on_timer(lws_sorted_usec_list_t *timer)
 {
-    (void)timer; /* it only ends the wait: _turn polls */
+    const struct sig_http_server *server = lws_container_of(timer, struct sig_http_server, timer);
+    lws_cancel_service(server->context);
 }
 
 static int open_library(struct sig_http_server *server)

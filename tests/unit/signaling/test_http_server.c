@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -45,10 +46,12 @@ static const struct sig_route routes[] = {
     {SIG_HTTP_POST, "/post", SIG_PERMISSION_PUBLIC, handle},
 };
 
+static bool overdue;
+
 static uint64_t poll_nothing(void *user, uint64_t now_us)
 {
     (void)user;
-    return now_us + 1000000;
+    return overdue ? now_us : now_us + 1000000;
 }
 
 static void start(int *t_failed)
@@ -248,6 +251,31 @@ T_TEST(half_headers_of_one_stranger_keep_nobody_out)
     T_EQ(count(visit.answer, "here it is"), 1);
 }
 
+static volatile sig_atomic_t stuck;
+
+static void on_alarm(int number)
+{
+    (void)number;
+    stuck = 1;
+    sig_http_server_wake(server);
+}
+
+/* A deadline that has passed when the wait begins: a thread that was not scheduled for a while has one too. */
+T_TEST(a_passed_deadline_ends_the_wait)
+{
+    struct sigaction action = {.sa_handler = on_alarm};
+    T_CALL(start(t_failed));
+    sigaction(SIGALRM, &action, NULL);
+    overdue = true;
+    alarm(10);
+    for (int i = 0; i < 200 && !stuck; i++)
+        sig_http_server_turn(server);
+    alarm(0);
+    overdue = false;
+    sig_http_server_destroy(server);
+    T_CHECK(!stuck);
+}
+
 T_TEST(tidy)
 {
     unlink(certificate);
@@ -258,4 +286,4 @@ T_TEST(tidy)
 T_MAIN(T_CASE(a_body_where_none_belongs_is_refused), T_CASE(chunks_are_refused), T_CASE(an_unclear_length_is_refused),
        T_CASE(a_large_body_is_refused_in_words), T_CASE(each_request_gets_one_answer),
        T_CASE(a_body_right_behind_another_request_does_not_spin), T_CASE(half_headers_of_one_stranger_keep_nobody_out),
-       T_CASE(tidy))
+       T_CASE(a_passed_deadline_ends_the_wait), T_CASE(tidy))

@@ -162,7 +162,8 @@ struct switcher {
     bool any;
 };
 
-static void forward(struct switcher *server, const struct pair_packet *from, const struct bench_stamp *stamp)
+static void forward_at(struct switcher *server, const struct pair_packet *from, const struct bench_stamp *stamp,
+                       uint32_t timestamp_ts)
 {
     struct pair_packet packet = *from;
     struct sfu_rtp_header header;
@@ -171,10 +172,15 @@ static void forward(struct switcher *server, const struct pair_packet *from, con
     if (stamp->packet == 0)
         server->picture_id++;
     base_put_be16(packet.bytes + 2, server->seq++);
-    base_put_be32(packet.bytes + 4, stamp->frame * 3600);
+    base_put_be32(packet.bytes + 4, timestamp_ts);
     base_put_be32(packet.bytes + 8, 100);
     base_put_be16(packet.bytes + header.header_bytes + 2, 0x8000 | server->picture_id); /* as send_stream has it */
     pair_deliver(server->to, packet.at_us + 500, &packet);
+}
+
+static void forward(struct switcher *server, const struct pair_packet *from, const struct bench_stamp *stamp)
+{
+    forward_at(server, from, stamp, stamp->frame * 3600);
 }
 
 /* Three layers for four seconds; layer_at() says which one is forwarded. Key frames of all at each second. Returns the
@@ -256,6 +262,45 @@ T_TEST(a_layer_does_not_change_between_key_frames)
     T_EQ(bench_receive_stream_counters(to)->err_reference, 1);
     T_EQ(bench_receive_stream_since(to)->wrong, 1);
     bench_receive_stream_destroy(to);
+}
+
+/* Two layers of a publisher that was held up: one poll sends two captures of layer 0, then the same two of layer 1, all
+ * as key frames or their successors. A server without sender reports takes layer 1 as soon as it can. */
+static struct bench_receive_counters late_layers(unsigned first_layer, bool time_goes_back)
+{
+    struct bench_receive_stream *to = pair_receiver(video);
+    struct switcher server = {.to = to};
+    struct bench_receive_counters counters;
+    pair_sent_count = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        struct bench_send_stream *layer = pair_sender((struct bench_send_config){
+            .video = true, .bitrate_bps = 60000, .layer = (uint8_t)(i ^ first_layer), .ssrc = 200 + 2 * i});
+        pair_now_us = 1000 + 41000 + i * 100; /* the captures of 1 ms and of 41 ms */
+        bench_send_stream_poll(layer, pair_now_us);
+        bench_send_stream_destroy(layer);
+    }
+    for (unsigned i = 0; i < pair_sent_count; i++) {
+        struct bench_stamp stamp = pair_stamp(&pair_sent[i], 4);
+        uint32_t shown = stamp.frame + (stamp.layer == first_layer || time_goes_back ? 0 : 2);
+        forward_at(&server, &pair_sent[i], &stamp, shown * 3600);
+    }
+    counters = *bench_receive_stream_counters(to);
+    bench_receive_stream_destroy(to);
+    return counters;
+}
+
+T_TEST(a_late_publishers_capture_is_shown_in_both_layers)
+{
+    for (unsigned first_layer = 0; first_layer < 2; first_layer++) {
+        struct bench_receive_counters counters = late_layers(first_layer, false);
+        T_EQ(counters.frames_decoded, 4);
+        T_EQ(counters.layer_switches, 1);
+        T_EQ(counters.frames_skipped, 0);
+        T_EQ(bench_receive_errors(&counters), 0);
+        counters = late_layers(first_layer, true); /* a capture again, but not a time again */
+        T_EQ(counters.err_timestamp, 1);
+        T_EQ(bench_receive_errors(&counters), 1);
+    }
 }
 
 /* The serials of two layers may meet: that makes no frame of one the successor of a frame of the other. */
@@ -501,8 +546,8 @@ T_TEST(a_voice_that_never_comes_back)
 
 T_MAIN(T_CASE(only_what_was_sent_after_the_mark), T_CASE(each_packet_once_whatever_happens),
        T_CASE(reordered_or_repaired), T_CASE(too_late_for_its_frame_but_counted), T_CASE(layers_change_at_key_frames),
-       T_CASE(a_layer_does_not_change_between_key_frames), T_CASE(equal_serials_do_not_join_layers),
-       T_CASE(a_frame_with_a_hidden_hole), T_CASE(a_freeze_that_never_ends_counts),
-       T_CASE(a_freeze_is_the_servers_not_the_publishers), T_CASE(holes_in_speech),
-       T_CASE(a_sentence_that_nobody_heard), T_CASE(in_silence_nothing_is_missed),
+       T_CASE(a_layer_does_not_change_between_key_frames), T_CASE(a_late_publishers_capture_is_shown_in_both_layers),
+       T_CASE(equal_serials_do_not_join_layers), T_CASE(a_frame_with_a_hidden_hole),
+       T_CASE(a_freeze_that_never_ends_counts), T_CASE(a_freeze_is_the_servers_not_the_publishers),
+       T_CASE(holes_in_speech), T_CASE(a_sentence_that_nobody_heard), T_CASE(in_silence_nothing_is_missed),
        T_CASE(a_voice_that_never_comes_back))

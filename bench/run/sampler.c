@@ -180,10 +180,14 @@ static void settle_late(struct bench_result *result)
     if (result->sample_count == 0)
         return;
     struct bench_sample *newest = &result->samples[result->sample_count - 1];
+    bool measured = newest->measured;
     for (size_t i = result->sample_count - 1; i > 0 && newest->delivered > newest->expected; i--) {
         struct bench_sample *sample = &result->samples[i - 1];
-        if (sample->measured != newest->measured || sample->delivered >= sample->expected)
-            continue; /* the account began anew between the two */
+        if (measured && !sample->measured)
+            return; /* the account began anew between the two */
+        measured = sample->measured;
+        if (sample->delivered >= sample->expected)
+            continue;
         uint64_t missing = sample->expected - sample->delivered, late = newest->delivered - newest->expected;
         uint64_t moved = missing < late ? missing : late;
         sample->delivered += moved;

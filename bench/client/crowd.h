@@ -126,8 +126,8 @@ int bench_person_start(struct bench_person **out, struct bench_crowd *crowd, con
 /** A new socket without blocking: `resume` with the token, or afresh as somebody new with a new ticket (the counters of
  * its streams begin anew; also where the server cannot resume). Returns 0 or BASE_ERR_NOMEM (state FAILED then). */
 int bench_person_start_again(struct bench_person *who, bool resume);
-/** bench_person_start(), and bench_crowd_run() until `join` is said or that has failed. Returns 0, BASE_ERR_*, or the
- * HTTP status of the refusal; *out is NULL then. */
+/** bench_person_start(), and bench_crowd_run() until `join` is said or that has failed. Returns 0 (also if the server
+ * has refused the join already: see `state`), BASE_ERR_*, or the HTTP status of the refusal; *out is NULL then. */
 int bench_person_enter(struct bench_person **out, struct bench_crowd *crowd, const struct bench_person_config *config);
 /** The same with bench_person_start_again(); the person stays, whatever happens. */
 int bench_person_reconnect(struct bench_person *who, bool resume);
